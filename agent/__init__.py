@@ -1,0 +1,1 @@
+"""Everything that runs on the agent thread. Internal: import from ``trialog``, not from here."""

@@ -1,0 +1,1 @@
+"""The ``trialog`` command; each subcommand is one module."""

@@ -1,0 +1,1 @@
+"""The self-hosted server. Internal but for what this module exports."""

@@ -1,0 +1,5 @@
+"""Build script; all metadata is in setup.cfg."""
+
+from setuptools import setup
+
+setup()
