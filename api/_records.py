@@ -22,6 +22,7 @@ from typing import Any
 import msgpack
 
 from trialog._errors import CorruptLogError
+from trialog._frames import Frame, FrameType
 
 
 class Kind(enum.IntEnum):
@@ -76,9 +77,20 @@ def make_packer() -> Pack:
     return packer
 
 
-def wall_us() -> int:
-    """Return the wall clock in microseconds since the Unix epoch."""
-    return time.time_ns() // 1000
+def pack_anchor(pack: Pack, mono_us: int) -> bytes:
+    """Return the clock anchor that begins a payload; ``mono_us`` is the writer's monotonic time now."""
+    return pack([time.time_ns() // 1000, mono_us])
+
+
+def decode_frame(frame: Frame) -> Iterator[Record]:
+    """
+    Yield the records of a frame. A LOSS frame holds one record, however many numbers it stands for.
+
+    Raises:
+        CorruptLogError: the payload is not what the frame's header says.
+    """
+    count = 1 if frame.type == FrameType.LOSS else frame.count
+    return decode_payload(frame.first_seq, count, frame.payload)
 
 
 def decode_payload(first_seq: int, count: int, payload: bytes) -> Iterator[Record]:

@@ -1,0 +1,136 @@
+"""
+Appends frames to a writer's segments; on the loop only, all file work through aiofiles.
+
+The log is a valid prefix at every byte: a kill in the middle of a write leaves a torn frame, which readers
+drop; a short write is cut off again before anything else is appended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+import aiofiles
+
+from trialog._frames import FrameType, SegmentHeader, pack_frame, run_hash
+from trialog._records import Pack, make_packer
+from trialog.agent.files import open_private
+from trialog.agent.wal.segments import segment_name
+
+MAX_SEGMENT_BYTES = 16 * 1024 * 1024
+SYNC_INTERVAL_S = 1.0
+
+
+class SegmentWriter:
+    """
+    One writer of one run: numbers records, makes frames, rotates segments.
+
+    ``written`` is the number of the last record that is in the file (it survives a kill of the process);
+    ``synced`` that of the last one that survives power loss.
+    """
+
+    def __init__(self, directory: Path, run_id: str, writer: int) -> None:
+        self.writer = writer
+        self.written = 0
+        self.synced = 0
+        self.bytes_written = 0
+        self._directory = directory
+        self._run_hash = run_hash(run_id)
+        self._segment = 0
+        self._salt = 0
+        self._size = 0
+        self._file: Any = None
+        self._pack: Pack = make_packer()
+        self._last_sync_s = time.monotonic()
+
+    async def open(self) -> None:
+        """
+        Start the next segment; its header and its name in the directory are on disk when this returns.
+
+        Raises:
+            OSError: the directory cannot be written.
+        """
+        self._segment += 1
+        self._salt = secrets.randbits(32)
+        header = SegmentHeader(
+            self._salt, self._run_hash, self.writer, self._segment, self.written + 1, time.time_ns()
+        )
+        path = self._directory / segment_name(self.writer, self._segment)
+        self._file = await aiofiles.open(path, "xb", buffering=0, opener=open_private)
+        self._size = 0
+        await self._write(header.pack())
+        await self._sync_file()
+        await asyncio.get_running_loop().run_in_executor(None, _sync_directory, self._directory)
+
+    async def append(self, frame_type: FrameType, count: int, payload: bytes) -> None:
+        """
+        Write one frame of ``count`` records.
+
+        Raises:
+            OSError: nothing of the frame is in the log.
+        """
+        if self._size >= MAX_SEGMENT_BYTES:
+            await self.close()
+            await self.open()
+        await self._write(pack_frame(self._salt, frame_type, self.written + 1, count, payload))
+        self.written += count
+
+    async def sync_if_due(self) -> None:
+        """Sync to the device when the last time is a second ago."""
+        due = time.monotonic() - self._last_sync_s >= SYNC_INTERVAL_S
+        if due and self.synced < self.written:
+            await self.sync()
+
+    async def sync(self) -> None:
+        """Bring everything written to the device."""
+        upto = self.written
+        await self._sync_file()
+        self.synced = upto
+        self._last_sync_s = time.monotonic()
+
+    async def close(self) -> None:
+        """Seal the segment (a SEAL frame tells a clean end from a cut one), sync and close it."""
+        if self._file is None:
+            return
+        seal = self._pack({"last_seq": self.written})
+        await self._write(pack_frame(self._salt, FrameType.SEAL, self.written + 1, 0, seal))
+        await self.sync()
+        await self._file.close()
+        self._file = None
+
+    async def _write(self, data: bytes) -> None:
+        start, done = self._size, 0
+        try:
+            while done < len(data):
+                done += await self._file.write(data[done:] if done else data)
+        except OSError:
+            if done:
+                await self._file.truncate(start)
+                await self._file.seek(start)
+            raise
+        self._size += len(data)
+        self.bytes_written += len(data)
+
+    async def _sync_file(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(None, _sync_descriptor, self._file.fileno())
+
+
+def _sync_descriptor(descriptor: int) -> None:
+    if hasattr(os, "fdatasync"):
+        os.fdatasync(descriptor)
+    else:
+        os.fsync(descriptor)
+
+
+def _sync_directory(directory: Path) -> None:
+    if os.name != "posix":
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
