@@ -215,6 +215,7 @@ class Agent:
             "job_type": spec.job_type,
             "tags": list(spec.tags),
             "notes": spec.notes,
+            "base_url": spec.base_url,
             "attach": "new",
             "started_at": self._started_at,
             "runtime_s": 0.0,

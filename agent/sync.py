@@ -11,8 +11,9 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+from trialog._errors import TrialogError
 from trialog.agent.diagnostics import Diagnostics
 from trialog.agent.directory import find_run_directories
 from trialog.agent.replay import read_identity
@@ -42,6 +43,7 @@ class SyncResult:
     name: str = ""
     project: str = ""
     run_id: str = ""
+    base_url: str = ""
     records: int = 0
     sent: int = 0
     damage: tuple[str, ...] = ()
@@ -51,6 +53,10 @@ class SyncResult:
     def ok(self) -> bool:
         """Whether everything that was ever written is on the server."""
         return self.problem is None and not self.damage
+
+
+#: Tells where the run goes that the body of its RUN record names; raises TrialogError when that is not known.
+FindDestination: TypeAlias = "Callable[[dict[str, Any]], Destination]"
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ class Destination:
 
 
 def sync(
-    paths: list[Path], destination: Destination, on_result: Callable[[SyncResult], None], silent: bool = True
+    paths: list[Path], find_destination: FindDestination, on_result: Callable[[SyncResult], None]
 ) -> list[SyncResult]:
     """
     Upload every run directory that ``paths`` mean, several at once, and return what came of each.
@@ -83,19 +89,23 @@ def sync(
     """
     loop = AgentLoop("trialog-sync")
     try:
-        return loop.run_until_complete(_sync_all(paths, destination, on_result, silent))
+        return loop.run_until_complete(_sync_all(paths, find_destination, on_result))
     finally:
         loop.close()
 
 
 async def _sync_all(
-    paths: list[Path], destination: Destination, on_result: Callable[[SyncResult], None], silent: bool
+    paths: list[Path], find_destination: FindDestination, on_result: Callable[[SyncResult], None]
 ) -> list[SyncResult]:
     gate = asyncio.Semaphore(PARALLEL_RUNS)
 
     async def one(directory: Path) -> SyncResult:
+        result = SyncResult(directory)
         async with gate:
-            result = await _sync_directory(directory, destination, silent)
+            try:
+                await _sync_directory(result, find_destination)
+            except (TrialogError, OSError) as error:
+                result.problem = str(error)
         on_result(result)
         return result
 
@@ -103,34 +113,29 @@ async def _sync_all(
     return list(await asyncio.gather(*(one(directory) for directory in dict.fromkeys(directories))))
 
 
-async def _sync_directory(directory: Path, destination: Destination, silent: bool) -> SyncResult:
-    result = SyncResult(directory)
-    try:
-        logs = await asyncio.get_running_loop().run_in_executor(None, read_logs, directory)
-    except OSError as error:
-        result.problem = f"cannot be read: {error}"
-        return result
-    identity = read_identity(logs)
+async def _sync_directory(result: SyncResult, find_destination: FindDestination) -> None:
+    directory = result.directory
+    logs = await asyncio.get_running_loop().run_in_executor(None, read_logs, directory)
     result.damage = tuple(text for log in logs for text in log.damage)
+    identity = read_identity(logs)
     if identity is None:
-        result.problem = "holds no record that says which run it is"
-        return result
+        result.problem = "its log holds no record that says which run it is"
+        return
     result.name, result.project = str(identity.get("name")), str(identity.get("project"))
     result.run_id = str(identity["id"])
+    destination = find_destination(identity)
+    result.base_url = destination.base_url
     for log in logs:
-        await _sync_log(directory, log, identity, destination, silent, result)
-    return result
+        await _sync_log(log, identity, destination, result)
 
 
-async def _sync_log(
-    directory: Path, log: Log, identity: dict[str, Any], destination: Destination, silent: bool, result: SyncResult
-) -> None:
+async def _sync_log(log: Log, identity: dict[str, Any], destination: Destination, result: SyncResult) -> None:
     async def no_more(timeout_s: float) -> bool:
         return False
 
-    diagnostics = Diagnostics(None, silent)
+    diagnostics = Diagnostics(None, silent=True)
     async with destination.transport(identity, log.writer) as transport:
-        follower = LogFollower(directory, log.writer)
+        follower = LogFollower(result.directory, log.writer)
         uploader = Uploader(follower, transport, no_more, diagnostics, PATIENCE)
         uploader.hurry()
         await uploader.run()

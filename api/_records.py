@@ -29,8 +29,9 @@ class Kind(enum.IntEnum):
     """
     What a record says; its body is a map unless stated.
 
-    RUN      who attached: id, project, entity, name, group, job_type, tags, notes, attach ("new", "resume" or
-             "join"), started_at (wall seconds), runtime_s (seconds run before this attach), metadata.
+    RUN      who attached: id, project, entity, name, group, job_type, tags, notes, base_url (of the server the
+             run was meant for), attach ("new", "resume" or "join"), started_at (wall seconds), runtime_s
+             (seconds run before this attach), metadata.
     CONFIG   {"set": {key: value}, "delete": [key]}
     HISTORY  a row; several rows may have one step, then the later one wins per key.
     SUMMARY  {"set": {key: value}, "delete": [key]}: what the user set by hand.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trialog._credentials import read_credential
 from trialog._errors import UsageError
 from trialog._settings import resolve
 
 if TYPE_CHECKING:
-    from trialog.agent.sync import SyncResult
+    from trialog.agent.sync import Destination, SyncResult
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -25,31 +26,46 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "dirs", nargs="+", type=Path, metavar="DIR", help="a run's folder, or a folder of them (trialog-runs)"
     )
-    parser.add_argument("--server", metavar="URL", help="the server (default: TRIALOG_BASE_URL, login)")
+    parser.add_argument(
+        "--server", metavar="URL", help="the server (default: TRIALOG_BASE_URL, login, the one the run was meant for)"
+    )
     parser.add_argument("--entity", help="upload below this user or team")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Upload; returns 0 when every run is complete on the server."""
-    from trialog.agent.sync import Destination, sync
+    """Upload; returns 0 when every run is complete on its server."""
+    from trialog.agent.sync import sync
 
     for path in arguments.dirs:
         if not path.is_dir():
             raise UsageError(f"{path} is no folder")
-    settings = resolve({"base_url": arguments.server})
-    if settings.base_url is None:
-        raise UsageError("no server is known: give --server URL, set TRIALOG_BASE_URL or run `trialog login URL`")
-    stored = None if settings.api_key else read_credential(settings.base_url)
-    key = settings.api_key or (stored.api_key if stored else None)
-    if key is None:
-        raise UsageError(f"no API key for {settings.base_url}; run `trialog login {settings.base_url}`")
-    results = sync(arguments.dirs, Destination(settings.base_url, key, arguments.entity), _report)
+    find = _make_finder(arguments.server, arguments.entity)
+    results = sync(arguments.dirs, find, _report)
     if not results:
         raise UsageError(f"no runs in {', '.join(str(path) for path in arguments.dirs)}")
     done = sum(result.ok for result in results)
-    print(f"{done} of {len(results)} run{'' if len(results) == 1 else 's'} complete on {settings.base_url}")
+    servers = ", ".join(sorted({result.base_url for result in results if result.base_url}))
+    print(f"{done} of {len(results)} run{'' if len(results) == 1 else 's'} complete{f' on {servers}' if servers else ''}")
     return 0 if done == len(results) else 1
+
+
+def _make_finder(server: str | None, entity: str | None) -> Callable[[dict[str, Any]], Destination]:
+    from trialog.agent.sync import Destination
+
+    settings = resolve({"base_url": server})
+
+    def find(identity: dict[str, Any]) -> Destination:
+        base_url = settings.base_url or identity.get("base_url")
+        if not base_url:
+            raise UsageError("no server is known: give --server URL, set TRIALOG_BASE_URL or run `trialog login URL`")
+        stored = None if settings.api_key else read_credential(base_url)
+        key = settings.api_key or (stored.api_key if stored else None)
+        if key is None:
+            raise UsageError(f"no API key for {base_url}; run `trialog login {base_url}`")
+        return Destination(base_url, key, entity)
+
+    return find
 
 
 def _report(result: SyncResult) -> None:

@@ -1,1 +1,1 @@
-"""The demo: a small network trained on real data, as a user's script would do it."""
+"""The demo's training: an ordinary script on real data, which the ``trialog demo`` command runs."""
