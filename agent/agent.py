@@ -106,7 +106,7 @@ class Agent:
         finally:
             self._on_loop(self._stop)
             self._thread.join(2.0)
-            if self._state is State.DRAINING:
+            if self.state is State.DRAINING:
                 self._move(State.CLOSED)
             self.put = _drop
         return self._report()
@@ -177,7 +177,9 @@ class Agent:
 
     def _explain(self, what: str, error: BaseException) -> None:
         where = self.spec.directory
-        self.diagnostics.say_once(what, f"{what}: {error!r}; the training goes on, details in {where}/debug.log")
+        self.diagnostics.say_once(
+            what, f"{what}: {error!r}; the training goes on, details in {where}/debug.log"
+        )
         self.diagnostics.note("".join(traceback.format_exception(type(error), error, error.__traceback__)))
 
     async def _main(self, loop: AgentLoop) -> None:
@@ -227,7 +229,9 @@ class Agent:
     ) -> list[asyncio.Task[Any]]:
         settings = self._settings
         tasks: list[asyncio.Task[Any]] = [
-            asyncio.create_task(keep_fresh(files, metadata, lambda: (journal.config, journal.summary.shown())))
+            asyncio.create_task(
+                keep_fresh(files, metadata, lambda: (journal.config, journal.summary.shown()))
+            )
         ]
         if not settings.disable_stats:
             self._poller = Poller(

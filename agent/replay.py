@@ -109,7 +109,7 @@ def read_runs(path: Path) -> list[LoggedRun]:
         run = runs.setdefault(run_id, LoggedRun(run_id))
         run.directories.append(directory)
         _fold(run, logs)
-    return list(runs.values())
+    return sorted(runs.values(), key=lambda run: float(run.info.get("started_at") or 0.0))
 
 
 def read_identity(logs: Iterable[Log]) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+
 class DaemonThreads(Executor):
     """A small pool of daemon threads, started as they are needed; with one worker, jobs run in order."""
 

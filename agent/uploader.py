@@ -38,9 +38,10 @@ class Uploader:
     """
     The upload task of one writer.
 
-    ``acked`` is the last record the server has committed, ``sent`` how many went out now, ``problem`` what keeps the upload from going on
-    right now (None: nothing). ``patience`` is the number of failures in a row after which it gives up
-    (None: never; what needs a person to mend it is then looked at again every minute).
+    ``acked`` is the last record the server has committed, ``sent`` how many went out now, ``problem`` what
+    keeps the upload from going on right now (None: nothing). ``patience`` is the number of failures in a
+    row after which it gives up (None: never; what needs a person to mend it is then looked at again every
+    minute).
     """
 
     def __init__(
@@ -195,5 +196,7 @@ class Uploader:
 
     def _give_up(self, answer: Answer) -> bool:
         self.problem = answer.message or "the run was deleted on the server"
-        self._diagnostics.say_once("gone", f"upload stopped: {self.problem}; the run's files are kept on disk")
+        self._diagnostics.say_once(
+            "gone", f"upload stopped: {self.problem}; the run's files are kept on disk"
+        )
         return False

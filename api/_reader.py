@@ -128,7 +128,11 @@ class Api:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str] | None = None, *, base_url: str | None = None, api_key: str | None = None
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
     ) -> None:
         self._source: Source
         if path is not None:
@@ -164,7 +168,9 @@ class Api:
         if len(parts) == 4 and parts[2] == "runs":
             del parts[2]
         if not 1 <= len(parts) <= 3:
-            raise UsageError(f"{path!r} is no path of a run; it looks like id, project/id or entity/project/id")
+            raise UsageError(
+                f"{path!r} is no path of a run; it looks like id, project/id or entity/project/id"
+            )
         run_id, project, entity = (*reversed(parts), None, None)[:3]
         assert run_id is not None
         found = self._source.run(entity, project, run_id)

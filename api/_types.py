@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 Row: TypeAlias = Mapping[str, Any]
 
 #: A value that msgpack carries as it is.
-Plain: TypeAlias = "None | bool | int | float | str | bytes | list[Plain] | dict[str, Plain]"
+Plain: TypeAlias = "bool | int | float | str | bytes | list[Plain] | dict[str, Plain] | None"
 
 #: ``"online"`` uploads while it runs, ``"offline"`` keeps the run on disk, ``"disabled"`` does nothing.
 Mode: TypeAlias = Literal["online", "offline", "disabled"]

@@ -14,10 +14,8 @@ def make_network_probe() -> Probe:
     return make_rate_probe(_traffic)
 
 
-def _traffic() -> dict[str, float] | None:
+def _traffic() -> dict[str, float]:
     counters = psutil.net_io_counters()
-    if counters is None:
-        return None
     return {
         "system/network_sent_mib_per_s": counters.bytes_sent / MIB,
         "system/network_received_mib_per_s": counters.bytes_recv / MIB,

@@ -27,7 +27,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "dirs", nargs="+", type=Path, metavar="DIR", help="a run's folder, or a folder of them (trialog-runs)"
     )
     parser.add_argument(
-        "--server", metavar="URL", help="the server (default: TRIALOG_BASE_URL, login, the one the run was meant for)"
+        "--server",
+        metavar="URL",
+        help="the server (default: TRIALOG_BASE_URL, login, the one the run was meant for)",
     )
     parser.add_argument("--entity", help="upload below this user or team")
     parser.set_defaults(run=run)
@@ -46,7 +48,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"no runs in {', '.join(str(path) for path in arguments.dirs)}")
     done = sum(result.ok for result in results)
     servers = ", ".join(sorted({result.base_url for result in results if result.base_url}))
-    print(f"{done} of {len(results)} run{'' if len(results) == 1 else 's'} complete{f' on {servers}' if servers else ''}")
+    print(
+        f"{done} of {len(results)} run{'' if len(results) == 1 else 's'} complete{f' on {servers}' if servers else ''}"
+    )
     return 0 if done == len(results) else 1
 
 
@@ -58,7 +62,9 @@ def _make_finder(server: str | None, entity: str | None) -> Callable[[dict[str, 
     def find(identity: dict[str, Any]) -> Destination:
         base_url = settings.base_url or identity.get("base_url")
         if not base_url:
-            raise UsageError("no server is known: give --server URL, set TRIALOG_BASE_URL or run `trialog login URL`")
+            raise UsageError(
+                "no server is known: give --server URL, set TRIALOG_BASE_URL or run `trialog login URL`"
+            )
         stored = None if settings.api_key else read_credential(base_url)
         key = settings.api_key or (stored.api_key if stored else None)
         if key is None:

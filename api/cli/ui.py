@@ -66,7 +66,9 @@ def show_page(address: ServerAddress, open_browser: bool) -> None:
 
 
 def _has_screen() -> bool:
-    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return sys.platform in ("darwin", "win32") or bool(
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    )
 
 
 def _follow(folder: Path, address: ServerAddress) -> None:

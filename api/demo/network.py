@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +16,7 @@ class Network:
 
     def __init__(self, sizes: tuple[int, ...], seed: int) -> None:
         rng = np.random.default_rng(seed)
-        pairs = list(zip(sizes[:-1], sizes[1:], strict=True))
+        pairs = list(itertools.pairwise(sizes))
         self.weights = [(rng.normal(0, (2 / a) ** 0.5, (a, b))).astype(np.float32) for a, b in pairs]
         self.biases = [np.zeros(b, np.float32) for _, b in pairs]
 
