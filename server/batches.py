@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from trialog._aggregates import OPS, flatten
 from trialog._errors import CorruptLogError
 from trialog._frames import Frame, FrameType, iter_frames
-from trialog._records import Kind, Record, decode_payload
+from trialog._records import Kind, Record, decode_frame
 from trialog.server.columns import Block, Int64, RowCollector
 from trialog.server.errors import RefusedError, bad_request
 
@@ -42,23 +42,24 @@ class Rows:
 
 @dataclass
 class Batch:
-    """Records ``first`` to ``first + len(records) - 1`` of one writer, and their rows made ready."""
+    """
+    Records ``first`` to ``last`` of one writer, and their rows made ready.
+
+    ``last`` is ``first - 1`` when there are none. A LOSS record stands for all the numbers that it tells of,
+    so there may be fewer records than numbers.
+    """
 
     first: int
+    last: int
     records: list[Record]
     parts: list[Rows | Record]
-
-    @property
-    def last(self) -> int:
-        """Number of the last record; ``first - 1`` when there is none."""
-        return self.first + len(self.records) - 1
 
     def after(self, seq: int) -> Batch:
         """Return the part of the batch that comes after record ``seq``."""
         if seq < self.first:
             return self
-        records = self.records[seq - self.first + 1 :]
-        return Batch(seq + 1, records, list(_parts(records)))
+        records = [record for record in self.records if record.seq > seq]
+        return Batch(seq + 1, self.last, records, list(_parts(records)))
 
 
 def read_batch(body: bytes, *, first: int, count: int, salt: int) -> Batch:
@@ -69,12 +70,14 @@ def read_batch(body: bytes, *, first: int, count: int, salt: int) -> Batch:
         RefusedError: they are damaged, out of order, or not what ``first`` and ``count`` say.
     """
     try:
-        records = list(_records(body, first, salt))
-        if len(records) != count:
-            raise bad_frames(f"the body holds {len(records)} records, the address says {count}")
+        frames = list(iter_frames(body, salt))
+        last = _check_order(frames, first)
+        if last - first + 1 != count:
+            raise bad_frames(f"the body holds {last - first + 1} records, the address says {count}")
+        records = [record for frame in frames for record in _frame_records(frame)]
         for record in records:
             _check(record)
-        return Batch(first, records, list(_parts(records)))
+        return Batch(first, last, records, list(_parts(records)))
     except CorruptLogError as error:
         raise bad_frames(str(error)) from error
     except RecursionError as error:
@@ -86,18 +89,19 @@ def bad_frames(message: str) -> RefusedError:
     return bad_request("bad_frames", f"{message}; nothing of this request was applied")
 
 
-def _records(body: bytes, first: int, salt: int) -> Iterator[Record]:
+def _check_order(frames: list[Frame], first: int) -> int:
+    """Return the number of the last record; every frame must begin where the one before it ended."""
     following = first
-    for frame in iter_frames(body, salt):
+    for frame in frames:
         if frame.first_seq != following:
             raise bad_frames(f"a frame begins at record {frame.first_seq} where {following} is due")
         following += frame.count
-        yield from _frame_records(frame)
+    return following - 1
 
 
 def _frame_records(frame: Frame) -> Iterator[Record]:
     if frame.type in _CARRIES_RECORDS:
-        return decode_payload(frame.first_seq, frame.count, frame.payload)
+        return decode_frame(frame)
     if frame.type >= _SKIPPABLE_FROM and frame.count == 0:
         return iter(())
     raise bad_frames(f"frames of type {frame.type} are not understood here; the client may be newer than the server")
@@ -224,7 +228,7 @@ def _good_finish(body: dict[str, Any]) -> bool:
     return body.get("state") in ("finished", "failed") and whole
 
 
-_CHECKS = {
+_CHECKS: dict[int, Callable[[dict[str, Any]], bool]] = {
     Kind.RUN: _good_run,
     Kind.CONFIG: _good_edit,
     Kind.SUMMARY: _good_edit,

@@ -124,7 +124,8 @@ class Values:
         """Join values in order."""
         if len(parts) == 1:
             return parts[0]
-        words, objects = [], []
+        words: list[Int64] = []
+        objects: list[Any] = []
         for part in parts:
             shifted = part.words
             if part.objects and objects:
@@ -161,7 +162,8 @@ class Column:
         if len(parts) == 1:
             return parts[0]
         if not parts:
-            return cls(*(np.empty(0, np.int64) for _ in range(3)), Values.of([]))
+            nothing = np.empty(0, np.int64)
+            return cls(nothing, nothing, nothing, Values.of([]))
         return cls(
             np.concatenate([p.steps for p in parts]),
             np.concatenate([p.times for p in parts]),

@@ -71,7 +71,7 @@ def apply_batch(connection: Connection, source: Source, batch: Batch) -> Applied
     cursor = 0 if writer is None else int(writer.cursor)
     if batch.first > cursor + 1:
         raise _gap(cursor + 1)
-    if not batch.records:
+    if batch.last < batch.first:
         return _heartbeat(connection, row, cursor)
     if batch.last <= cursor:
         return Applied(cursor)
@@ -126,7 +126,8 @@ class _Change:
                 self._add_rows(part)
             else:
                 self._add_record(part)
-        self._touch(batch.records[-1])
+        if batch.records:
+            self._touch(batch.records[-1])
         self._flush(batch.last)
         visible = self._attempt == self._run["attempt"]
         return Applied(batch.last, self._run["project_id"], self._blocks if visible else [], self._run["tail_rows"])
@@ -137,10 +138,11 @@ class _Change:
         if record.kind == Kind.RUN:
             self._attach(record)
             return
-        self._require_attached(record.seq)
         if record.kind == Kind.LOSS:
             self._add_loss(record)
-        elif record.kind == Kind.FINISH:
+            return
+        self._require_attached(record.seq)
+        if record.kind == Kind.FINISH:
             self._finish(record)
         elif self._attempt != self._run["attempt"]:
             return  # a late writer of an earlier attempt: its rows are kept, but not in the new attempt's summary
@@ -158,7 +160,9 @@ class _Change:
     def _attach(self, record: Record) -> None:
         if record.seq != 1 or self._writer_known:
             raise bad_frames(f"record {record.seq} attaches a writer; only record 1 may")
-        body = record.body
+        self._attach_by(record.body)
+
+    def _attach_by(self, body: dict[str, Any]) -> None:
         attach = body["attach"]
         if not self._run:
             self._create(body)
@@ -227,6 +231,9 @@ class _Change:
         }
 
     def _add_loss(self, record: Record) -> None:
+        if not self._writer_known:
+            # The record that attaches the writer is itself lost: what follows is kept all the same.
+            self._attach_by({"attach": "join", "started_at": record.time_s})
         body = record.body
         values = {name: body.get(name) for name in ("kind", "reason", "count", "first_seq", "last_seq")}
         values |= {"run_id": self._run["id"], "writer": self._source.writer, "at": record.time_s}

@@ -48,7 +48,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return await handler(request)
     except RefusedError as error:
         if error.status >= 500:
-            _log.error("request %s: %s", _request_id.get(), error, exc_info=error)
+            _log.error("request %s: %s", _request_id.get(), error, exc_info=error.__cause__)
         body = {"error": {"code": error.code, "message": error.message}, **error.extra}
         return _error(error.status, body, error.headers)
     except web.HTTPException as error:

@@ -113,7 +113,7 @@ def _merge(loaded: _Loaded, keys: dict[str, int], steps: Int64) -> list[dict[str
     for row, time_us, origin_us in zip(rows, times.tolist(), origins.tolist(), strict=True):
         row["_timestamp"] = time_us / 1e6
         row["_runtime"] = (time_us - origin_us) / 1e6
-    for name, places, values in cells:
-        for place, value in zip(places, values, strict=True):
-            rows[place][name] = plain(value)
+    for name, indexes, values in cells:
+        for index, value in zip(indexes, values, strict=True):
+            rows[index][name] = plain(value)
     return rows

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
 from pathlib import Path
+
+from trialog.cli.requirements import require_extra
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -25,7 +26,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C; return the exit code."""
-    from trialog._errors import TrialogError
+    require_extra("server", "sqlalchemy", "alembic", "numpy", "zstandard")
     from trialog.server import ServerAddress, ServerSettings, serve
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -39,9 +40,5 @@ def run(args: argparse.Namespace) -> int:
         print(f"in a script     export TRIALOG_BASE_URL={address.base_url}")
         print("Ctrl-C stops it", flush=True)
 
-    try:
-        serve(ServerSettings(data_dir, args.host, args.port), on_start=tell)
-    except TrialogError as error:
-        print(f"trialog server: {error}", file=sys.stderr)
-        return 1
+    serve(ServerSettings(data_dir, args.host, args.port), on_start=tell)
     return 0

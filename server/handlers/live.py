@@ -61,12 +61,13 @@ class _Stream:
 
     async def run(self, since: int | None) -> None:
         await self._first_tick(since)
-        while not self._watcher.closed:
-            if not await self._watcher.wait(_PING_S):
-                await self._response.write(b": ping\n\n")
-                continue
+        while True:
+            changed = await self._watcher.wait(_PING_S)
             if self._watcher.closed:
                 return
+            if not changed:
+                await self._response.write(b": ping\n\n")
+                continue
             await self._tick(self._watcher.take())
             await asyncio.sleep(TICK_S)
 

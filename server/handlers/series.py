@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from aiohttp import web
@@ -39,7 +40,9 @@ async def query_series(call: Call) -> web.Response:
     return await call.parts.database.read(look_up)
 
 
-def _series(snapshot: Snapshot, project_id: int, run_ids: list[str], keys: list[str], query: SeriesQuery) -> Any:
+def _series(
+    snapshot: Snapshot, project_id: int, run_ids: list[str], keys: list[str], query: SeriesQuery
+) -> Iterator[dict[str, Any]]:
     numbers = projects.key_numbers(snapshot.meta, project_id, keys)
     rows = runs.run_numbers(snapshot.meta, project_id, run_ids)
     for run_id in run_ids:
@@ -83,7 +86,7 @@ def _range(value: Any) -> tuple[float, float] | None:
 def _weight(value: Any) -> float | None:
     if value is None:
         return None
-    weight = value.get("weight") if isinstance(value, dict) and value.get("kind") == "ema" else None
+    weight: Any = value.get("weight") if isinstance(value, dict) and value.get("kind") == "ema" else None
     if not _is_finite(weight) or not 0 <= weight <= 0.999:
         raise bad_request("bad_series", 'smooth must be null or {"kind": "ema", "weight": 0 to 0.999}')
     return float(weight)

@@ -7,10 +7,12 @@ import hmac
 import secrets
 import time
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, Select, delete, insert, select
 
 from trialog.server.storage import schema
+from trialog.server.storage.database import insert_row
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _KEY_LETTERS = 43
@@ -41,14 +43,14 @@ def instance_id(connection: Connection) -> str:
 
 def ensure_account(connection: Connection, name: str) -> Identity:
     """Return the account called ``name``, made with an entity of the same name when it is new."""
-    account, entity = schema.account, schema.entity
+    account = schema.account
     row = connection.execute(_identities().where(account.c.name == name)).first()
     if row is not None:
         return Identity(*row)
     now = time.time()
-    entity_id = connection.execute(insert(entity).values(name=name, created_at=now)).inserted_primary_key[0]
-    made = connection.execute(insert(account).values(name=name, entity_id=entity_id, created_at=now))
-    return Identity(made.inserted_primary_key[0], name, entity_id, name)
+    entity_id = insert_row(connection, schema.entity, {"name": name, "created_at": now})
+    account_id = insert_row(connection, account, {"name": name, "entity_id": entity_id, "created_at": now})
+    return Identity(account_id, name, entity_id, name)
 
 
 def make_key(connection: Connection, account_id: int) -> str:
@@ -113,7 +115,6 @@ def _identity(connection: Connection, account_id: int) -> Identity | None:
     return None if row is None else Identity(*row)
 
 
-def _identities():  # type: ignore[no-untyped-def]  # the type of a select is its columns
+def _identities() -> Select[Any]:
     account, entity = schema.account, schema.entity
-    columns = (account.c.id, account.c.name, entity.c.id, entity.c.name)
-    return select(*columns).join_from(account, entity)
+    return select(account.c.id, account.c.name, entity.c.id, entity.c.name).join_from(account, entity)

@@ -124,11 +124,13 @@ def _compress(data: bytes) -> bytes:
 def _decompress(blob: bytes) -> bytes:
     if blob[:1] != _FORMAT:
         raise CorruptLogError(f"a stored blob has the unknown format {blob[:1]!r}; read it with a newer trialog")
-    return zstandard.ZstdDecompressor().decompress(blob[1:])
+    data: bytes = zstandard.ZstdDecompressor().decompress(blob[1:])
+    return data
 
 
 def _shuffle(numbers: Int64) -> bytes:
-    return np.ascontiguousarray(numbers).view(np.uint8).reshape(-1, 8).T.tobytes()
+    planes: NDArray[np.uint8] = np.ascontiguousarray(numbers).view(np.uint8).reshape(-1, 8).T
+    return planes.tobytes()
 
 
 def _unshuffle(data: bytes) -> Int64:

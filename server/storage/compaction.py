@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ def purge_deleted(database: Database) -> None:
     for run_id in database.read_now(lambda snapshot: list(snapshot.meta.scalars(query))):
         with database.chunks_writer.begin() as connection:
             connection.execute(delete(schema.chunk).where(schema.chunk.c.run_id == run_id))
-        database.submit(lambda connection, run_id=run_id: _purge(connection, run_id)).result()
+        database.submit(partial(_purge, run_id=run_id)).result()
 
 
 def _gather(snapshot: Snapshot, run_id: int) -> tuple[int, int, int, dict[tuple[int, int], Column]]:

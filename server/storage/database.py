@@ -13,17 +13,18 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine, event, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from trialog.server.errors import unavailable
+from trialog.server.storage.lock import FolderLock
 from trialog.server.storage.migrations import migrate
 
 T = TypeVar("T")
@@ -55,13 +56,11 @@ class Database:
     """Opens both files below ``data_dir``, migrates them, and runs changes and reads in threads."""
 
     def __init__(self, data_dir: Path) -> None:
-        self._meta_path = data_dir / "meta.db"
-        self._chunks_path = data_dir / "chunks.db"
+        self._lock = FolderLock(data_dir)
+        meta, chunks = data_dir / "meta.db", data_dir / "chunks.db"
         self._changes: queue.Queue[_Change | None] = queue.Queue()
-        self._meta_writer = _engine(self._meta_path, writes=True)
-        self._meta_reader = _engine(self._meta_path, writes=False)
-        self._chunks_reader = _engine(self._chunks_path, writes=False)
-        self.chunks_writer = _engine(self._chunks_path, writes=True)
+        self._meta_writer, self._meta_reader = _engine(meta, writes=True), _engine(meta, writes=False)
+        self.chunks_writer, self._chunks_reader = _engine(chunks, writes=True), _engine(chunks, writes=False)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="trialog-read")
         self._thread = threading.Thread(target=self._work, name="trialog-write", daemon=True)
 
@@ -81,6 +80,7 @@ class Database:
         self._readers.shutdown(wait=True)
         for engine in (self._meta_reader, self._chunks_reader, self._meta_writer, self.chunks_writer):
             engine.dispose()
+        self._lock.release()
 
     def submit(self, change: Callable[[Connection], T]) -> Future[T]:
         """
@@ -140,14 +140,23 @@ class Database:
                 change.done.set_exception(failure)
 
 
+def insert_row(connection: Connection, table: Table, values: Mapping[str, Any]) -> int:
+    """Insert a row into a table with a numeric key and return its number."""
+    key = connection.execute(insert(table).values(dict(values))).inserted_primary_key
+    if key is None:
+        raise AssertionError(f"{table.name} gave no key")
+    number: int = key[0]
+    return number
+
+
 def _apply(connection: Connection, change: _Change) -> tuple[Any, Exception | None]:
     savepoint = connection.begin_nested()
     try:
         result = change.apply(connection)
         savepoint.commit()
     except Exception as error:
-        raw = connection.connection.dbapi_connection
-        if isinstance(raw, sqlite3.Connection) and not raw.in_transaction:
+        raw: Any = connection.connection.dbapi_connection
+        if not raw.in_transaction:
             raise  # a disk error ends SQLite's whole transaction: the group is gone
         savepoint.rollback()
         if isinstance(error, DBAPIError):

@@ -7,13 +7,12 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, insert, select
-from sqlalchemy.engine import Connection
+from sqlalchemy import Connection, Row, select
 
 from trialog.server.columns import Block, Column
 from trialog.server.storage import schema
 from trialog.server.storage.codec import decode_steady, decode_tail, decode_values, encode_tail
-from trialog.server.storage.database import Snapshot
+from trialog.server.storage.database import Snapshot, insert_row
 
 _SLICE = 500
 
@@ -46,8 +45,7 @@ class ChunkHead:
 def append_tail(connection: Connection, run_id: int, attempt: int, block: Block) -> int:
     """Store a block whose cells are keyed by metric numbers; return the tail's number."""
     values = {"run_id": run_id, "attempt": attempt, "n_rows": len(block), "body": encode_tail(block)}
-    number: int = connection.execute(insert(schema.tail).values(values)).inserted_primary_key[0]
-    return number
+    return insert_row(connection, schema.tail, values)
 
 
 def read_columns(snapshot: Snapshot, history: RunHistory, key_ids: Collection[int]) -> dict[int, Column]:
@@ -84,8 +82,8 @@ def read_chunks(snapshot: Snapshot, heads: Collection[ChunkHead]) -> Iterator[tu
     for ids in _slices(sorted(head.id for head in heads)):
         query = select(*columns).where(table.c.id.in_(ids)).order_by(table.c.id)
         for key_id, steps, times, origins, vals in snapshot.chunks.execute(query):
-            steady = (decode_steady(blob) for blob in (steps, times, origins))
-            yield key_id, Column(*steady, decode_values(vals))
+            columns_of_it = decode_steady(steps), decode_steady(times), decode_steady(origins)
+            yield key_id, Column(*columns_of_it, decode_values(vals))
 
 
 def read_tails(snapshot: Snapshot, history: RunHistory, key_ids: Collection[int]) -> Iterator[tuple[int, Column]]:

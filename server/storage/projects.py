@@ -10,6 +10,7 @@ from sqlalchemy import Connection, case, func, insert, select, update
 
 from trialog.server.storage import schema
 from trialog.server.storage.accounts import Identity
+from trialog.server.storage.database import insert_row
 
 _SLICE = 500
 
@@ -28,8 +29,7 @@ def ensure_project(connection: Connection, entity_id: int, name: str) -> int:
     if found is not None:
         return found
     values = {"entity_id": entity_id, "name": name, "created_at": time.time(), "version": 0}
-    made: int = connection.execute(insert(schema.project).values(values)).inserted_primary_key[0]
-    return made
+    return insert_row(connection, schema.project, values)
 
 
 def next_version(connection: Connection, project_id: int) -> int:

@@ -10,11 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, func, or_, select, update
 
 from trialog._frames import run_hash
 from trialog.server.errors import bad_request
 from trialog.server.storage import schema
+from trialog.server.storage.database import insert_row
 from trialog.server.storage.projects import next_version
 from trialog.server.wire import dumps
 
@@ -63,7 +64,7 @@ def pick_color(connection: Connection, project_id: int, key: str) -> int:
 
 def insert_run(connection: Connection, values: Mapping[str, Any]) -> Row[Any]:
     """Insert a run and return its row."""
-    run_id = connection.execute(insert(_run).values(dict(values))).inserted_primary_key[0]
+    run_id = insert_row(connection, _run, values)
     return connection.execute(select(_run).where(_run.c.id == run_id)).one()
 
 
@@ -162,7 +163,8 @@ def _duration_s(row: Row[Any]) -> float:
     known: float = row.runtime_s
     if row.state != "running":
         return known
-    return max(known, row.attached_runtime_s + time.time() - row.attached_at)
+    since_attached: float = row.attached_runtime_s + time.time() - row.attached_at
+    return max(known, since_attached)
 
 
 def _losses(connection: Connection, run_ids: list[int]) -> dict[int, list[dict[str, Any]]]:
