@@ -103,7 +103,7 @@ def decode_payload(first_seq: int, count: int, payload: bytes) -> Iterator[Recor
     """
     try:
         yield from _decode(first_seq, count, payload)
-    except (ValueError, TypeError, KeyError, msgpack.UnpackException) as error:
+    except (ValueError, TypeError, LookupError, ArithmeticError, msgpack.UnpackException) as error:
         raise CorruptLogError(
             f"the frame at record {first_seq} is whole but not understood: {error}"
         ) from error
@@ -119,7 +119,7 @@ def _decode(first_seq: int, count: int, payload: bytes) -> Iterator[Record]:
     for part in parts:
         kind, mono = part[0], part[1]
         step, body = (part[2], part[3]) if kind == Kind.HISTORY else (0, part[2])
-        if not isinstance(body, dict) or not isinstance(step, int):
+        if not (isinstance(body, dict) and all(isinstance(number, int) for number in (kind, mono, step))):
             raise ValueError(f"a record of kind {kind} has the wrong form")
         yield Record(first_seq + found, kind, (offset + mono) / 1e6, mono / 1e6, body, step)
         found += 1

@@ -51,7 +51,7 @@ def snapshot(row: Any) -> dict[str, Any]:
         ) from error
     exact = _EXACT
     for key, value in copy.items():
-        if value.__class__ not in exact or key.__class__ is not str:
+        if value.__class__ not in exact or key.__class__ is not str or not key:
             return _convert_row(copy)
     return copy
 

@@ -89,7 +89,7 @@ class Demo:
 
         folder = self._arguments.dir / "trialog-runs"
         if code != 0:
-            self.exit_code = 1
+            self.exit_code = 1 if self._arguments.once else 0
             how = f"was killed by signal {-code}" if code < 0 else f"failed with exit code {code}"
             print(f"the training {how}; what it logged is in {folder}. Send what is missing:")
             print(f"  trialog sync {folder}", flush=True)
