@@ -56,6 +56,7 @@ class Agent:
         self._journal: Journal | None = None
         self._uploader: Uploader | None = None
         self._poller: Poller | None = None
+        self._polling: asyncio.Task[Any] | None = None
         self._thread = threading.Thread(target=self._run_thread, name="trialog-agent", daemon=True)
 
     @property
@@ -109,6 +110,7 @@ class Agent:
             if self.state is State.DRAINING:
                 self._move(State.CLOSED)
             self.put = _drop
+            self.diagnostics.close()
         return self._report()
 
     def abandon(self) -> None:
@@ -177,9 +179,7 @@ class Agent:
 
     def _explain(self, what: str, error: BaseException) -> None:
         where = self.spec.directory
-        self.diagnostics.say_once(
-            what, f"{what}: {error!r}; the training goes on, details in {where}/debug.log"
-        )
+        self.diagnostics.say_once(what, f"{what}: {error!r}; the training goes on, details in {where}/debug.log")
         self.diagnostics.note("".join(traceback.format_exception(type(error), error, error.__traceback__)))
 
     async def _main(self, loop: AgentLoop) -> None:
@@ -195,10 +195,10 @@ class Agent:
         upload = asyncio.create_task(self._upload())
         metadata = await loop.run_in_executor(None, read_metadata)
         files = RunFiles(self.spec.directory, self.diagnostics)
-        side = self._start_side_tasks(files, journal, metadata)
+        self._ended = asyncio.Event()
+        kept_fresh = self._start_side_tasks(files, journal, metadata)
         await journal.run(self._attach(metadata))
-        await _cancel(side)
-        await files.write(journal.config, journal.summary.shown())
+        await self._end_side_tasks(kept_fresh)
         self.diagnostics.note(f"log sealed at record {writer.written}, exit code {journal.exit_code}")
         self._logged.set()
         self._grown.set()
@@ -224,15 +224,8 @@ class Agent:
             "metadata": metadata,
         }
 
-    def _start_side_tasks(
-        self, files: RunFiles, journal: Journal, metadata: dict[str, Any]
-    ) -> list[asyncio.Task[Any]]:
+    def _start_side_tasks(self, files: RunFiles, journal: Journal, metadata: dict[str, Any]) -> asyncio.Task[Any]:
         settings = self._settings
-        tasks: list[asyncio.Task[Any]] = [
-            asyncio.create_task(
-                keep_fresh(files, metadata, lambda: (journal.config, journal.summary.shown()))
-            )
-        ]
         if not settings.disable_stats:
             self._poller = Poller(
                 self.spec.directory,
@@ -241,10 +234,23 @@ class Agent:
                 settings.stats_sampling_interval,
                 settings.stats_interval,
             )
-            tasks.append(asyncio.create_task(self._poller.run()))
-        for task in tasks:
-            task.add_done_callback(self._on_side_task_end)
-        return tasks
+            self._polling = asyncio.create_task(self._poller.run())
+            self._polling.add_done_callback(self._on_side_task_end)
+
+        def read() -> tuple[dict[str, Any], dict[str, Any]]:
+            return journal.config, journal.summary.shown()
+
+        fresh = asyncio.create_task(keep_fresh(files, metadata, read, self._ended))
+        fresh.add_done_callback(self._on_side_task_end)
+        return fresh
+
+    async def _end_side_tasks(self, fresh: asyncio.Task[Any]) -> None:
+        """Stop the statistics, and let the files be written a last time: a write is never cut off half way."""
+        if self._polling is not None and self._poller is not None:
+            await _cancel([self._polling])
+            self._poller.close()
+        self._ended.set()
+        await asyncio.wait({fresh})
 
     def _on_side_task_end(self, task: asyncio.Task[Any]) -> None:
         if not task.cancelled() and task.exception() is not None:

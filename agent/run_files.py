@@ -8,6 +8,7 @@ sees half of one.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -46,9 +47,7 @@ class RunFiles:
             return
         fresh = self._directory / f".{name}"
         try:
-            async with aiofiles.open(
-                fresh, "w", encoding="utf-8", errors="replace", opener=open_private
-            ) as file:
+            async with aiofiles.open(fresh, "w", encoding="utf-8", errors="replace", opener=open_private) as file:
                 await file.write(text + "\n")
             await aiofiles.os.replace(fresh, self._directory / name)
         except OSError as error:
@@ -72,11 +71,17 @@ def _yaml_value(value: Any) -> str:
 
 
 async def keep_fresh(
-    files: RunFiles, metadata: Mapping[str, Any], read: Callable[[], tuple[dict[str, Any], dict[str, Any]]]
+    files: RunFiles,
+    metadata: Mapping[str, Any],
+    read: Callable[[], tuple[dict[str, Any], dict[str, Any]]],
+    ended: asyncio.Event,
 ) -> None:
-    """Write the files, then again every few seconds until cancelled; ``read`` returns config and summary."""
+    """Write the files, again every few seconds, and once more after ``ended``; ``read`` gives config and summary."""
     await files.write_metadata(metadata)
-    while True:
-        config, summary = read()
-        await files.write(config, summary)
-        await asyncio.sleep(REFRESH_S)
+    last = False
+    while not last:
+        last = ended.is_set()
+        await files.write(*read())
+        if not last:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(ended.wait(), REFRESH_S)

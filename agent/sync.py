@@ -146,13 +146,19 @@ async def _sync_log(log: Log, identity: dict[str, Any], destination: Destination
 
 
 class FolderFollower:
-    """Keeps a server up to date with a folder of run directories: new runs, and rows as they come."""
+    """
+    Keeps a server up to date with a folder of run directories: new runs, and rows as they come.
 
-    def __init__(self, folder: Path, destination: Destination) -> None:
+    ``say`` is told, once each, what of the folder cannot be read.
+    """
+
+    def __init__(self, folder: Path, destination: Destination, say: Callable[[str], None]) -> None:
         self._folder = folder
         self._destination = destination
+        self._say = say
+        self._said: set[str] = set()
         self._tasks: dict[tuple[Path, int], asyncio.Task[None]] = {}
-        self._diagnostics = Diagnostics(None, silent=False)
+        self._diagnostics = Diagnostics(None, silent=True)
 
     def run(self) -> None:
         """Follow for ever; call it on a daemon thread."""
@@ -165,7 +171,7 @@ class FolderFollower:
             try:
                 writers = await loop.run_in_executor(None, self._scan)
             except OSError as error:
-                self._diagnostics.say_once("scan", f"{self._folder} cannot be read: {error}")
+                self._say_once(f"{self._folder} cannot be read: {error}")
                 writers = []
             for directory, writer in writers:
                 key = (directory, writer)
@@ -206,4 +212,9 @@ class FolderFollower:
             uploader = Uploader(follower, transport, more, self._diagnostics)
             await uploader.run()
         for text in follower.damage:
-            self._diagnostics.say_once(text, f"{directory}: {text}")
+            self._say_once(f"{directory}: {text}")
+
+    def _say_once(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            self._say(text)

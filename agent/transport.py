@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import os
 from types import TracebackType
 from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 import aiohttp
+from yarl import URL
 
 from trialog._errors import CommError
 from trialog._version import __version__
@@ -88,8 +90,6 @@ class HttpTransport:
         return await self._request("POST", f"{self._url}?first={acked + 1}&count=0&salt=0", b"", headers)
 
     async def _request(self, method: str, url: str, body: bytes | None, headers: dict[str, str]) -> Answer:
-        from yarl import URL
-
         try:
             async with self._session.request(
                 method, URL(url, encoded=True), data=body, headers=headers, allow_redirects=False
@@ -100,7 +100,17 @@ class HttpTransport:
                 retry_after = parse_retry_after(reply.headers.get("Retry-After"))
                 return Answer(reply.status, _decode(data), retry_after)
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
-            raise CommError(f"{self.base_url}: {error or type(error).__name__}") from error
+            raise CommError(f"{self.base_url}: {_describe(error)}") from error
+
+
+def _describe(error: BaseException) -> str:
+    """Say what failed in the system's words, without the client library's own."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        reason = error.os_error
+        return os.strerror(reason.errno) if reason.errno else str(reason)
+    if isinstance(error, asyncio.TimeoutError):
+        return "no answer in time"
+    return str(error) or type(error).__name__
 
 
 def _decode(data: bytes) -> dict[str, object]:

@@ -196,7 +196,5 @@ class Uploader:
 
     def _give_up(self, answer: Answer) -> bool:
         self.problem = answer.message or "the run was deleted on the server"
-        self._diagnostics.say_once(
-            "gone", f"upload stopped: {self.problem}; the run's files are kept on disk"
-        )
+        self._diagnostics.say_once("gone", f"upload stopped: {self.problem}; the run's files are kept on disk")
         return False

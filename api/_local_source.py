@@ -21,9 +21,7 @@ class LocalSource:
 
     def __init__(self, path: Path) -> None:
         if not path.is_dir():
-            raise UsageError(
-                f"{path} is no folder; give the dir passed to init, trialog-runs, or a run's folder"
-            )
+            raise UsageError(f"{path} is no folder; give the dir passed to init, trialog-runs, or a run's folder")
         self._path = path
 
     def runs(self, entity: str | None, project: str | None) -> list[StoredRun]:

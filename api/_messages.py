@@ -32,9 +32,7 @@ class Messages:
             self.say(f"run {run.name} ({run.id}) in project {run.project}: {run.url}")
         else:
             folder = shlex.quote(_short(directory.parent))
-            self.say(
-                f"run {run.name} ({run.id}) in project {run.project}, offline; see it: trialog ui {folder}"
-            )
+            self.say(f"run {run.name} ({run.id}) in project {run.project}, offline; see it: trialog ui {folder}")
 
     def finished(self, run: Run, report: FinishReport, exit_code: int, seconds: float) -> None:
         """Say how the run ended, what is where, and what to do if something is still missing."""
@@ -51,9 +49,7 @@ class Messages:
             self.say(f"{report.unwritten:,} calls did not reach the disk in time and are lost")
         if report.unsent:
             why = f" ({report.problem})" if report.problem else ""
-            self.say(
-                f"{report.unsent:,} of {report.records:,} records are not on the server yet{why}; send them:"
-            )
+            self.say(f"{report.unsent:,} of {report.records:,} records are not on the server yet{why}; send them:")
             self.say(f"  trialog sync {shlex.quote(directory)}")
         elif run.url is None and report.records:
             self.say(f"send it to a server: trialog sync {shlex.quote(directory)}")

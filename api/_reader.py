@@ -168,9 +168,7 @@ class Api:
         if len(parts) == 4 and parts[2] == "runs":
             del parts[2]
         if not 1 <= len(parts) <= 3:
-            raise UsageError(
-                f"{path!r} is no path of a run; it looks like id, project/id or entity/project/id"
-            )
+            raise UsageError(f"{path!r} is no path of a run; it looks like id, project/id or entity/project/id")
         run_id, project, entity = (*reversed(parts), None, None)[:3]
         assert run_id is not None
         found = self._source.run(entity, project, run_id)

@@ -104,9 +104,7 @@ def decode_payload(first_seq: int, count: int, payload: bytes) -> Iterator[Recor
     try:
         yield from _decode(first_seq, count, payload)
     except (ValueError, TypeError, LookupError, ArithmeticError, msgpack.UnpackException) as error:
-        raise CorruptLogError(
-            f"the frame at record {first_seq} is whole but not understood: {error}"
-        ) from error
+        raise CorruptLogError(f"the frame at record {first_seq} is whole but not understood: {error}") from error
 
 
 def _decode(first_seq: int, count: int, payload: bytes) -> Iterator[Record]:

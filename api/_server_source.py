@@ -66,11 +66,14 @@ class ServerSource:
     def runs(self, entity: str | None, project: str | None) -> list[StoredRun]:
         """Return the runs of a project, or of all projects, newest first."""
         if project is not None:
-            return list(self._runs_of(entity or "me", project))
+            try:
+                return list(self._runs_of(entity or "me", project))
+            except ServerRefusedError as error:
+                if error.status == 404:
+                    return []
+                raise
         found = [
-            run
-            for row in self._get("projects", {})["projects"]
-            for run in self._runs_of(row["entity"], row["project"])
+            run for row in self._get("projects", {})["projects"] for run in self._runs_of(row["entity"], row["project"])
         ]
         return sorted(found, key=lambda run: -run.created_at)
 

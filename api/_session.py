@@ -258,9 +258,7 @@ def _identify(
     )
 
 
-def _credentials(
-    settings: Settings, base_url: str | None, messages: Messages
-) -> tuple[str | None, str | None]:
+def _credentials(settings: Settings, base_url: str | None, messages: Messages) -> tuple[str | None, str | None]:
     """Return the user and key for a server; without one the upload waits, and says so once."""
     if base_url is None or settings.api_key:
         return None, settings.api_key
@@ -285,9 +283,7 @@ def _hook_into_interpreter(session: Session) -> None:
         os.register_at_fork(after_in_child=session.abandon_all)
     previous = sys.excepthook
 
-    def note_and_pass_on(
-        kind: type[BaseException], error: BaseException, trace: TracebackType | None
-    ) -> None:
+    def note_and_pass_on(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         session.exit_code = 255 if issubclass(kind, KeyboardInterrupt) else 1
         previous(kind, error, trace)
 

@@ -121,9 +121,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("mode", None, _mode, "online, offline (dryrun) or disabled; default online if a server is known"),
     Setting("dir", ".", _text, "folder in which trialog-runs/ is made"),
     Setting("base_url", None, normalise_url, "address of the server, such as http://127.0.0.1:8642", False),
-    Setting(
-        "api_key", None, _text, "key for the server (default: the one kept by login or by the server)", False
-    ),
+    Setting("api_key", None, _text, "key for the server (default: the one kept by login or by the server)", False),
     Setting("silent", False, _flag, "print nothing in the terminal"),
     Setting("finish_timeout", 60.0, _seconds, "seconds that finish() waits for the upload at most"),
     Setting("disable_stats", False, _flag, "collect no system statistics"),

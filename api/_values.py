@@ -46,9 +46,7 @@ def snapshot(row: Any) -> dict[str, Any]:
     try:
         copy: dict[str, Any] = dict(row) if isinstance(row, Mapping) else _not_a_row(row)
     except RuntimeError as error:
-        raise UsageError(
-            f"the row changed size while it was logged ({error}); nothing of it was kept"
-        ) from error
+        raise UsageError(f"the row changed size while it was logged ({error}); nothing of it was kept") from error
     exact = _EXACT
     for key, value in copy.items():
         if value.__class__ not in exact or key.__class__ is not str or not key:

@@ -62,9 +62,11 @@ def deque_with_thread(calls: int) -> list[int]:
 
 def trialog_log(calls: int) -> list[int]:
     """The subject: an offline run, statistics on."""
-    with tempfile.TemporaryDirectory() as folder:
-        with trialog.init(project="bench", dir=folder, mode="offline", settings={"silent": True}) as run:
-            return time_calls(run.log, calls)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        trialog.init(project="bench", dir=folder, mode="offline", settings={"silent": True}) as run,
+    ):
+        return time_calls(run.log, calls)
 
 
 def main() -> None:

@@ -83,9 +83,7 @@ def _read_segment(path: Path, log: Log) -> SegmentHeader | None:
         if found.skipped:
             log.damage.append(f"{path.name}: {found.skipped} damaged bytes before offset {found.start}")
         if found.frame.first_seq > log.last_seq + 1:
-            log.damage.append(
-                f"{path.name}: records {log.last_seq + 1} to {found.frame.first_seq - 1} are missing"
-            )
+            log.damage.append(f"{path.name}: records {log.last_seq + 1} to {found.frame.first_seq - 1} are missing")
         log.last_seq = found.frame.last_seq
         if found.frame.type != FrameType.SEAL:
             log.frames.append(found.frame)

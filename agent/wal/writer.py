@@ -56,9 +56,7 @@ class SegmentWriter:
         """
         self._segment += 1
         self._salt = secrets.randbits(32)
-        header = SegmentHeader(
-            self._salt, self._run_hash, self.writer, self._segment, self.written + 1, time.time_ns()
-        )
+        header = SegmentHeader(self._salt, self._run_hash, self.writer, self._segment, self.written + 1, time.time_ns())
         path = self._directory / segment_name(self.writer, self._segment)
         self._file = await aiofiles.open(path, "xb", buffering=0, opener=open_private)
         self._size = 0

@@ -69,9 +69,7 @@ class Demo:
             "TRIALOG_SILENT": "true",
         }
         training = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
-        print(
-            f"trialog demo: training {PROJECT} in process {training.pid}, runs in {folder / 'trialog-runs'}"
-        )
+        print(f"trialog demo: training {PROJECT} in process {training.pid}, runs in {folder / 'trialog-runs'}")
         show_page(address, open_browser=not (self._arguments.no_browser or self._arguments.once))
         threading.Thread(target=self._watch, args=(training, address), daemon=True).start()
 
@@ -103,9 +101,7 @@ def format_table(runs: list[StoredRun]) -> str:
     """Return the runs as an aligned text table."""
     rows = [COLUMNS, *(tuple(_cell(run, column) for column in COLUMNS) for run in runs)]
     widths = [max(len(row[index]) for row in rows) for index in range(len(COLUMNS))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join((lines[0], "  ".join("-" * width for width in widths), *lines[1:]))
 
 

@@ -62,9 +62,7 @@ def _make_finder(server: str | None, entity: str | None) -> Callable[[dict[str, 
     def find(identity: dict[str, Any]) -> Destination:
         base_url = settings.base_url or identity.get("base_url")
         if not base_url:
-            raise UsageError(
-                "no server is known: give --server URL, set TRIALOG_BASE_URL or run `trialog login URL`"
-            )
+            raise UsageError("no server is known: give --server URL, set TRIALOG_BASE_URL or run `trialog login URL`")
         stored = None if settings.api_key else read_credential(base_url)
         key = settings.api_key or (stored.api_key if stored else None)
         if key is None:

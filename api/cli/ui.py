@@ -66,9 +66,7 @@ def show_page(address: ServerAddress, open_browser: bool) -> None:
 
 
 def _has_screen() -> bool:
-    return sys.platform in ("darwin", "win32") or bool(
-        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    )
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def _follow(folder: Path, address: ServerAddress) -> None:
@@ -76,5 +74,6 @@ def _follow(folder: Path, address: ServerAddress) -> None:
     from trialog.agent.sync import Destination, FolderFollower
 
     stored = read_credential(address.base_url)
-    follower = FolderFollower(folder, Destination(address.base_url, stored.api_key if stored else None, "me"))
+    destination = Destination(address.base_url, stored.api_key if stored else None, "me")
+    follower = FolderFollower(folder, destination, lambda text: print(f"trialog: {text}", file=sys.stderr))
     threading.Thread(target=follower.run, name="trialog-follow", daemon=True).start()

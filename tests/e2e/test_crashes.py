@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.e2e.comparison import on_disk, on_server
 from tests.server_process import running_server
 

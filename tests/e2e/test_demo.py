@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.e2e.comparison import on_disk, on_server
 
+from tests.e2e.comparison import on_disk, on_server
 from trialog._credentials import read_credential
 
 pytestmark = pytest.mark.crash
