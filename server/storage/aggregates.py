@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from trialog._aggregates import Aggregate
-from trialog.server.columns import BOOL, FLOAT, INT, Column
+from trialog.server.columns import BOOL, FLOAT, INT, Column, Float64
 from trialog.server.storage import schema
 
 _SLICE = 500
@@ -35,8 +35,14 @@ def fold(aggregate: Aggregate, column: Column) -> None:
         kept = np.flatnonzero(finite)
         low = counts.values[int(kept[np.argmin(closed[kept])])]
         high = counts.values[int(kept[np.argmax(closed[kept])])]
-    aggregate.merge_closed(len(closed), n, float(closed[finite].sum()), low, high)
+    aggregate.merge_closed(len(closed), n, total_of(closed[finite]), low, high)
     aggregate.last, aggregate.last_step = counts.values[-1], int(counts.steps[-1])
+
+
+def total_of(finite: Float64) -> float:
+    """Return the sum of finite values, which may itself be infinite."""
+    with np.errstate(over="ignore"):
+        return float(finite.sum())
 
 
 def load_aggregates(connection: Connection, run_id: int, key_ids: list[int]) -> dict[int, Aggregate]:

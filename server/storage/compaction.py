@@ -18,6 +18,7 @@ from sqlalchemy import Connection, delete, func, insert, or_, select
 
 from trialog.server.columns import OBJECT, Column
 from trialog.server.storage import schema
+from trialog.server.storage.aggregates import total_of
 from trialog.server.storage.codec import decode_tail, encode_steady, encode_values
 from trialog.server.storage.database import Database, Snapshot
 from trialog.server.storage.runs import update_run
@@ -117,7 +118,7 @@ def _chunk(column: Column) -> dict[str, Any]:
         "time_max_us": int(column.times.max()),
         "low": float(finite.min()) if len(finite) else None,
         "high": float(finite.max()) if len(finite) else None,
-        "total": float(finite.sum()) if len(finite) else None,
+        "total": total_of(finite) if len(finite) else None,
         "last": float(finite[-1]) if len(finite) else None,
         "steps": encode_steady(column.steps),
         "times": encode_steady(column.times),
