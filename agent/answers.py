@@ -44,7 +44,7 @@ def meaning_of(answer: Answer, sent_last: int, acked: int) -> Meaning:
     """Sort an answer to an upload of records up to ``sent_last`` when ``acked`` were acknowledged before."""
     if answer.status == 200:
         ack = answer.body.get("ack")
-        good = isinstance(ack, int) and acked <= ack <= sent_last and isinstance(answer.body.get("instance"), str)
+        good = type(ack) is int and acked < ack <= sent_last and isinstance(answer.body.get("instance"), str)
         return Meaning.ACK if good else Meaning.UNKNOWN
     if answer.status in _RETRY:
         return Meaning.RETRY

@@ -29,12 +29,14 @@ class Backoff:
         self.failures = 0
 
     def next_delay_s(self, retry_after_s: float | None = None) -> float:
-        """Return the seconds to wait after one more failure; what the server asked for wins."""
+        """Return the seconds to wait after one more failure, no fewer than the server asked for."""
         bound = min(CAP_S, FIRST_S * 2.0 ** min(self.failures, 16))
         self.failures += 1
-        if retry_after_s is not None:
-            return min(retry_after_s, RETRY_AFTER_CAP_S) * self._random.uniform(1.0, 1.1)
-        return max(FLOOR_S, self._random.uniform(0.0, bound))
+        own = max(FLOOR_S, self._random.uniform(0.0, bound))
+        if retry_after_s is None:
+            return own
+        # "0" and a date that has passed are no leave to hammer.
+        return max(own, min(retry_after_s, RETRY_AFTER_CAP_S) * self._random.uniform(1.0, 1.1))
 
 
 def parse_retry_after(value: str | None) -> float | None:

@@ -30,6 +30,7 @@ BUSY_ROUNDS = 12
 MAX_CALLS = 512
 IDLE_S = 1.0
 DISK_RETRY_S = 0.5
+MAX_RECORD_BYTES = 2 * 1024 * 1024
 _HISTORY = int(Kind.HISTORY)
 
 
@@ -121,7 +122,13 @@ class Journal:
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
             row = self._mended(row, error)
             packed = self._pack([_HISTORY, mono_us, at, row])
-        self._groups.add(FrameType.DATA, packed)
+        if len(packed) <= MAX_RECORD_BYTES:
+            self._groups.add(FrameType.DATA, packed)
+        else:
+            parts = self._fitting(row)
+            row = {key: value for part in parts for key, value in part.items()}
+            for part in parts:
+                self._groups.add(FrameType.DATA, self._pack([_HISTORY, mono_us, at, part]))
         self.counters.rows += 1
         self.summary.add_row(at, row, self._clock.wall_s(mono_us), mono_us / 1e6)
 
@@ -135,7 +142,8 @@ class Journal:
             self.summary.set(call.set)
             self.summary.delete(call.delete)
             kind = Kind.SUMMARY
-        self._add(FrameType.CONTROL, kind, {"set": call.set, "delete": call.delete})
+        for part in self._fitting(call.set) if call.set else [{}]:
+            self._add(FrameType.CONTROL, kind, {"set": part, "delete": call.delete})
 
     def _add(self, frame_type: FrameType, kind: Kind, body: dict[str, Any]) -> None:
         mono_us = self._clock.now_us()
@@ -144,6 +152,26 @@ class Journal:
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
             packed = self._pack([int(kind), mono_us, self._mended(body, error)])
         self._groups.add(frame_type, packed)
+
+    def _fitting(self, values: dict[str, Any]) -> list[dict[str, Any]]:
+        """Split values so that each part fits a record; a single one that does not is replaced by a note."""
+        try:
+            size = len(self._pack(values))
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            values = self._mended(values, error)
+            size = len(self._pack(values))
+        if size <= MAX_RECORD_BYTES:
+            return [values]
+        if len(values) > 1:
+            items = list(values.items())
+            half = len(items) // 2
+            return self._fitting(dict(items[:half])) + self._fitting(dict(items[half:]))
+        name = next(iter(values))[:200]
+        self.counters.mended += 1
+        self._diagnostics.say_once(
+            "large", f"{name} has {size:,} bytes and at most {MAX_RECORD_BYTES:,} can be logged; a note is kept instead"
+        )
+        return [{name: f"a value of {size:,} bytes, too large to log"}]
 
     def _mended(self, row: dict[str, Any], error: Exception) -> dict[str, Any]:
         mended, names = mend(row)

@@ -29,6 +29,7 @@ FIRST_BATCH_BYTES = 64 * 1024
 INTERVAL_S = 0.4
 HEARTBEAT_S = 20.0
 PAUSE_S = 60.0
+HURRIED_RETRY_S = 1.0
 
 #: Waits until the log may have grown, at most the given seconds; False says that it will not grow again.
 MoreToCome = Callable[[float], Awaitable[bool]]
@@ -63,6 +64,8 @@ class Uploader:
         self._patience = patience
         self._backoff = Backoff()
         self._hurry = asyncio.Event()
+        self._hurrying = False
+        self._refused = False
         self._held: Batch | None = None
         self._batch_bytes = FIRST_BATCH_BYTES
         self._interval_s = INTERVAL_S
@@ -71,6 +74,7 @@ class Uploader:
     def hurry(self) -> None:
         """Send what there is without gathering more, and end the present backoff; on the loop."""
         self._interval_s = 0.0
+        self._hurrying = True
         self._hurry.set()
 
     async def run(self) -> None:
@@ -79,7 +83,11 @@ class Uploader:
             return
         ended = False
         while True:
-            batch = self._held or await self._follower.next_batch(self.acked, self._batch_bytes)
+            try:
+                batch = self._held or await self._follower.next_batch(self.acked, self._batch_bytes)
+            except OSError as error:
+                await self._wait_for_the_disk(error)
+                continue
             if batch is not None:
                 if not await self._deliver(batch):
                     return
@@ -89,6 +97,15 @@ class Uploader:
             ended = not await self._more(self._until_heartbeat())
             if not ended and self._until_heartbeat() <= 0.0:
                 await self._beat()
+
+    async def _wait_for_the_disk(self, error: OSError) -> None:
+        """Try to read the log again later (no file descriptors left, a network disk away); sync reports it instead."""
+        if self._patience is not None:
+            raise error
+        self.problem = f"the log cannot be read: {error}"
+        self.failures += 1
+        self._diagnostics.note(f"upload waits: {self.problem}")
+        await self._sleep(self._retry_delay_s(None))
 
     def _until_heartbeat(self) -> float:
         return max(0.0, self._contact_s + HEARTBEAT_S - time.monotonic())
@@ -117,8 +134,12 @@ class Uploader:
             answer = await self._asked(self._transport.ask_cursor())
             cursor = answer.body.get("cursor") if answer is not None and answer.status == 200 else None
             if isinstance(cursor, int) and cursor >= 0:
+                progress = cursor > self.acked
                 self._move_to(cursor)
-                self._reached()
+                self._contact_s = time.monotonic()
+                # A server that tells its cursor but takes no records is still in trouble.
+                if progress or not self._refused:
+                    self._reached()
                 return True
             if answer is not None and meaning_of(answer, 0, 0) is Meaning.GONE:
                 return self._give_up(answer)
@@ -149,6 +170,7 @@ class Uploader:
         if answer is not None and meaning is Meaning.GONE:
             return self._give_up(answer)
         self._batch_bytes = FIRST_BATCH_BYTES
+        self._refused = True
         return await self._wait_after(answer) and await self._find_cursor()
 
     async def _asked(self, request: Awaitable[Answer]) -> Answer | None:
@@ -173,9 +195,14 @@ class Uploader:
         else:
             text = f"server unreachable ({self.problem}); {kept} and sent when it is back"
         self._diagnostics.say_once("upload", text)
-        delay = self._backoff.next_delay_s(answer.retry_after_s if answer is not None else None)
-        await self._sleep(PAUSE_S if pause else delay)
+        delay = self._retry_delay_s(answer.retry_after_s if answer is not None else None)
+        await self._sleep(PAUSE_S if pause and not self._hurrying else delay)
         return True
+
+    def _retry_delay_s(self, asked_s: float | None) -> float:
+        """Return the next delay; a run that is being finished has no time for what a server asks for."""
+        delay = self._backoff.next_delay_s(asked_s)
+        return min(delay, HURRIED_RETRY_S) if self._hurrying and self._patience is None else delay
 
     async def _sleep(self, seconds: float) -> None:
         if seconds <= 0.0:
@@ -191,6 +218,7 @@ class Uploader:
         self._backoff.succeeded()
         self.problem = None
         self.failures = 0
+        self._refused = False
         if self._diagnostics.clear("upload"):
             self._diagnostics.say("server reachable again; uploading what was kept")
 
