@@ -42,7 +42,12 @@ class Watcher:
     def __init__(self) -> None:
         self._pending = Pending()
         self._woken = asyncio.Event()
-        self.closed = False
+        self._closed = asyncio.Event()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the reader should end."""
+        return self._closed.is_set()
 
     def publish(self, run: str | None, blocks: list[Block]) -> None:
         """Note a change: of a run, or (None) only that something in the project is different."""
@@ -52,16 +57,16 @@ class Watcher:
 
     def close(self) -> None:
         """Tell the reader to end."""
-        self.closed = True
+        self._closed.set()
         self._woken.set()
 
     async def wait(self, timeout_s: float) -> bool:
         """Wait until something changed; False when nothing did."""
-        try:
-            await asyncio.wait_for(self._woken.wait(), timeout_s)
-        except asyncio.TimeoutError:
-            return False
-        return True
+        return await _set_within(self._woken, timeout_s)
+
+    async def rest(self, pause_s: float) -> None:
+        """Let changes gather; ends early when the reader should end."""
+        await _set_within(self._closed, pause_s)
 
     def take(self) -> Pending:
         """Return what has come in, and start anew."""
@@ -103,3 +108,11 @@ class Hub:
         for watchers in self._watchers.values():
             for watcher in watchers:
                 watcher.close()
+
+
+async def _set_within(event: asyncio.Event, timeout_s: float) -> bool:
+    try:
+        await asyncio.wait_for(event.wait(), timeout_s)
+    except asyncio.TimeoutError:
+        return False
+    return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections import defaultdict
 from typing import Any
@@ -69,7 +68,7 @@ class _Stream:
                 await self._response.write(b": ping\n\n")
                 continue
             await self._tick(self._watcher.take())
-            await asyncio.sleep(TICK_S)
+            await self._watcher.rest(TICK_S)
 
     async def _first_tick(self, since: int | None) -> None:
         self._watcher.take()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,12 @@ import pytest
 from aiohttp import web
 
 from trialog.server.app import OPENED, create_app
+from trialog.server.assets import Assets
 from trialog.server.parts import PARTS, Parts
 from trialog.server.settings import ServerSettings
 from trialog.server.storage.accounts import make_key
+
+PAGE = Path(__file__).parent / "page"
 
 
 @dataclass
@@ -54,6 +57,7 @@ OpenServer = Callable[..., AbstractAsyncContextManager[LiveServer]]
 @asynccontextmanager
 async def _open_server(data_dir: Path, host: str = "127.0.0.1") -> AsyncIterator[LiveServer]:
     app = create_app(ServerSettings(data_dir, host))
+    app[PARTS] = replace(app[PARTS], assets=Assets(PAGE))
     runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=1.0)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
