@@ -136,7 +136,9 @@ class Agent:
         acked = uploader.acked if uploader is not None else 0
         unsent = counters.records - acked if self.spec.base_url is not None else 0
         problem = uploader.problem if uploader is not None else None
-        return FinishReport(counters.records, counters.rows, max(0, unsent), len(self._queue), problem)
+        unwritten = len(self._queue) + (journal.unwritten if journal is not None else 0)
+        # The last of what is not written is the call that ends the run, which is nothing of the user's.
+        return FinishReport(counters.records, counters.rows, max(0, unsent), max(0, unwritten - 1), problem)
 
     def _move(self, state: State) -> None:
         if state not in MOVES[self._state]:

@@ -48,7 +48,7 @@ def parse_retry_after(value: str | None) -> float | None:
     except ValueError:
         try:
             when = parsedate_to_datetime(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return None
         seconds = (when - datetime.now(timezone.utc if when.tzinfo else None)).total_seconds()
     return max(0.0, seconds) if seconds == seconds else None

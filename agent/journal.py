@@ -58,6 +58,13 @@ class Journal:
         self._woken = asyncio.Event()
         self._pack = make_packer()
         self._groups = FrameGroups()
+        self._unapplied = 0
+        self._unflushed = 0
+
+    @property
+    def unwritten(self) -> int:
+        """How many calls were taken from the queue and are not in the log yet; while the disk refuses, they wait."""
+        return self._unapplied + self._unflushed
 
     def wake(self) -> None:
         """End the wait for calls; on the loop."""
@@ -71,8 +78,10 @@ class Journal:
         while self.exit_code is None:
             calls = self._queue.drain(MAX_CALLS)
             quiet = 0 if calls else quiet + 1
+            self._unapplied = len(calls)
             for call in calls:
                 await self._apply(call)
+                self._unapplied -= 1
             await self._flush()
             await self._sync_if_due()
             if len(calls) < MAX_CALLS and self.exit_code is None:
@@ -123,13 +132,13 @@ class Journal:
             row = self._mended(row, error)
             packed = self._pack([_HISTORY, mono_us, at, row])
         if len(packed) <= MAX_RECORD_BYTES:
-            self._groups.add(FrameType.DATA, packed)
+            self._groups.add(FrameType.DATA, packed, 1)
         else:
             parts = self._fitting(row)
             row = {key: value for part in parts for key, value in part.items()}
             for part in parts:
-                self._groups.add(FrameType.DATA, self._pack([_HISTORY, mono_us, at, part]))
-        self.counters.rows += 1
+                packed = self._pack([_HISTORY, mono_us, at, part])
+                self._groups.add(FrameType.DATA, packed, int(part is parts[-1]))
         self.summary.add_row(at, row, self._clock.wall_s(mono_us), mono_us / 1e6)
 
     def _change(self, call: Change) -> None:
@@ -188,9 +197,12 @@ class Journal:
             return
         self._clock.read_wall()
         anchor = pack_anchor(self._pack, self._clock.now_us())
-        for frame_type, records in groups:
-            await self._append(frame_type, len(records), anchor + b"".join(records))
-            self.counters.records += len(records)
+        self._unflushed = sum(len(group.records) for group in groups)
+        for group in groups:
+            await self._append(group.type, len(group.records), anchor + b"".join(group.records))
+            self._unflushed -= len(group.records)
+            self.counters.records += len(group.records)
+            self.counters.rows += group.rows
         self._on_written()
 
     async def _append(self, frame_type: FrameType, count: int, payload: bytes) -> None:

@@ -237,6 +237,8 @@ class Run:
     def _abandon(self) -> None:
         """In a forked child: log() and finish() of this copy do nothing; the parent's run is not touched."""
         self._recorder.abandon()
+        # The parent tells how its run ends.
+        self._messages = Messages(silent=True)
 
     def _refuse(self) -> None:
         raise UsageError(f"run {self.id} is finished: what was logged before is safe, this call was not kept")

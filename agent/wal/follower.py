@@ -101,6 +101,9 @@ class LogFollower:
         except CorruptLogError as error:
             self._report(f"{path.name}: {error}")
             return False
+        if header.writer != self._writer:
+            self._report(f"{path.name}: holds records of another writer ({header.writer:016x}); left out")
+            return False
         self._salt, self._offset = header.salt, HEADER_BYTES
         return True
 

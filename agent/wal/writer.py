@@ -58,11 +58,17 @@ class SegmentWriter:
         self._salt = secrets.randbits(32)
         header = SegmentHeader(self._salt, self._run_hash, self.writer, self._segment, self.written + 1, time.time_ns())
         path = self._directory / segment_name(self.writer, self._segment)
-        self._file = await aiofiles.open(path, "xb", buffering=0, opener=open_private)
+        self._file = file = await aiofiles.open(path, "xb", buffering=0, opener=open_private)
         self._size = 0
-        await self._write(header.pack())
-        await self._sync_file()
-        await asyncio.get_running_loop().run_in_executor(None, _sync_directory, self._directory)
+        try:
+            await self._write(header.pack())
+            await self._sync_file()
+            await asyncio.get_running_loop().run_in_executor(None, _sync_directory, self._directory)
+        except OSError:
+            # Frames behind a torn header could never be read: the next append begins another segment.
+            self._file = None
+            await file.close()
+            raise
 
     async def append(self, frame_type: FrameType, count: int, payload: bytes) -> None:
         """
@@ -71,7 +77,7 @@ class SegmentWriter:
         Raises:
             OSError: nothing of the frame is in the log.
         """
-        if self._size >= MAX_SEGMENT_BYTES:
+        if self._file is None or self._size >= MAX_SEGMENT_BYTES:
             await self.close()
             await self.open()
         await self._write(pack_frame(self._salt, frame_type, self.written + 1, count, payload))
