@@ -7,6 +7,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from aiohttp import web
 from sqlalchemy import Connection
@@ -82,7 +83,7 @@ class Authenticator:
         now = time.monotonic()
         if known is not None and now - known[0] < _TRUST_S:
             return known[1]
-        identity = await self._database.read(lambda snapshot: find(snapshot.meta, secret))
+        identity = await self._database.compute(partial(self._database.read_now, lambda s: find(s.meta, secret)))
         self._remembered.pop(mark, None)
         if identity is not None:
             while len(self._remembered) >= _REMEMBERED:

@@ -22,7 +22,7 @@ from trialog.server.errors import RefusedError
 from trialog.server.storage import schema
 from trialog.server.storage.aggregates import fold, forget_aggregates, load_aggregates, store_aggregates
 from trialog.server.storage.history import append_tail
-from trialog.server.storage.projects import ensure_keys, ensure_project, key_numbers, next_version
+from trialog.server.storage.projects import ensure_keys, ensure_project, key_numbers, next_version, run_keys
 from trialog.server.storage.runs import find_run, insert_run, pick_color, update_run
 from trialog.server.storage.writers import advance_cursor, find_writer, has_main_writer, insert_writer
 from trialog.server.wire import dumps, plain
@@ -260,6 +260,8 @@ class _Change:
         after = self._ops()
         keys = self._matching_keys(body["name"])
         for name, aggregate in self._aggregates_of(keys).items():
+            if name.startswith(SYSTEM_PREFIX):
+                continue
             value = aggregate.shown(ops_for(name, after))
             if value is not None:
                 self._show(name, value)
@@ -267,10 +269,11 @@ class _Change:
                 self._run["summary"].pop(name, None)
 
     def _matching_keys(self, pattern: str) -> list[str]:
-        summary = self._run["summary"]
-        if pattern.endswith("*"):
-            return [name for name in summary if name.startswith(pattern[:-1]) and not name.startswith("_")]
-        return [pattern] if pattern in summary else []
+        """Return the run's metrics that a definition may be for."""
+        if not pattern.endswith("*"):
+            return [pattern]
+        known = self._key_ids.keys() | run_keys(self._connection, self._run["id"]).keys()
+        return [name for name in known if name.startswith(pattern[:-1])]
 
     # -- rows ---------------------------------------------------------------------------------------------
 

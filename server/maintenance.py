@@ -73,5 +73,6 @@ class Maintenance:
     def _compact(self) -> None:
         purge_deleted(self._database)
         for run_id in self._database.read_now(lambda snapshot: due_runs(snapshot.meta)):
-            while not self._stopping and compact_run(self._database, run_id):
-                pass
+            more = True
+            while more and not self._stopping:
+                more = compact_run(self._database, run_id)

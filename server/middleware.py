@@ -79,7 +79,8 @@ def guarded(handler: CallHandler, *, needs_login: bool) -> Handler:
             if caller is None:
                 message = "no valid API key or login; run `trialog login`, or open the link the server printed"
                 raise RefusedError(401, "unauthorized", message, headers={"WWW-Authenticate": "Bearer"})
-        if request.method not in _SAFE:
+        by_key = caller is not None and not by_cookie
+        if request.method not in _SAFE and not by_key:
             _check_origin(request, by_cookie=by_cookie)
         return await handler(Call(request, caller))
 

@@ -65,7 +65,8 @@ def make_series(column: Column, query: SeriesQuery, started_at: float) -> Series
 
     ``started_at`` is where the relative axis begins, in Unix seconds.
     """
-    column = column.take(column.values.numeric).latest()
+    numeric = column.values.numeric
+    column = (column if bool(numeric.all()) else column.take(numeric)).latest()
     values = column.values.numbers()
     smooth = None if query.weight is None else ema(values, query.weight)
     x = _axis(column, query.axis, started_at)

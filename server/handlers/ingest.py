@@ -20,6 +20,7 @@ MAX_RAW_BYTES = 4 * 1024 * 1024
 _CONTENT_TYPE = "application/x-trialog-frames"
 _WRITER = re.compile(r"[0-9a-f]{16}\Z")
 _INFLATE_STEP = 256 * 1024
+_GZIP_OVERHEAD = 16 * 1024
 _MAX_SEQ = 2**62
 
 
@@ -83,6 +84,8 @@ async def _read_body(request: web.Request) -> bytes:
         raise RefusedError(415, "bad_type", f"this address takes {_CONTENT_TYPE}")
     if encoding not in ("identity", "gzip"):
         raise RefusedError(415, "bad_encoding", "bodies may be encoded with gzip, or not at all")
+    if (request.content_length or 0) > MAX_RAW_BYTES + _GZIP_OVERHEAD:
+        raise _too_large()
     inflate = zlib.decompressobj(wbits=31) if encoding == "gzip" else None
     body = bytearray()
     async for data in request.content.iter_any():
@@ -108,4 +111,8 @@ def _inflate(inflate: zlib._Decompress, data: bytes) -> bytes:
 
 def _check_size(body: bytearray) -> None:
     if len(body) > MAX_RAW_BYTES:
-        raise RefusedError(413, "too_large", f"a body may have {MAX_RAW_BYTES} bytes once decompressed")
+        raise _too_large()
+
+
+def _too_large() -> RefusedError:
+    return RefusedError(413, "too_large", f"a body may have {MAX_RAW_BYTES} bytes once decompressed")

@@ -14,6 +14,15 @@ from trialog.server.storage import schema
 
 _SLICE = 500
 _SMALL = 8
+_table = schema.aggregate
+_LOAD = select(_table.c.key_id, _table.c.state).where(
+    _table.c.run_id == bindparam("run"), _table.c.key_id.in_(bindparam("keys", expanding=True))
+)
+_REPLACE = (
+    update(_table)
+    .where(_table.c.run_id == bindparam("run"), _table.c.key_id == bindparam("key"))
+    .values(state=bindparam("packed"))
+)
 
 
 def fold(aggregate: Aggregate, column: Column) -> None:
@@ -47,13 +56,10 @@ def total_of(finite: Float64) -> float:
 
 def load_aggregates(connection: Connection, run_id: int, key_ids: list[int]) -> dict[int, Aggregate]:
     """Return the stored aggregates of those metrics of a run that have one."""
-    table = schema.aggregate
     found: dict[int, Aggregate] = {}
     for start in range(0, len(key_ids), _SLICE):
-        query = select(table.c.key_id, table.c.state).where(
-            table.c.run_id == run_id, table.c.key_id.in_(key_ids[start : start + _SLICE])
-        )
-        found.update({key_id: _unpack(state) for key_id, state in connection.execute(query)})
+        values = {"run": run_id, "keys": key_ids[start : start + _SLICE]}
+        found.update({key_id: _unpack(state) for key_id, state in connection.execute(_LOAD, values)})
     return found
 
 
@@ -61,14 +67,12 @@ def store_aggregates(
     connection: Connection, run_id: int, aggregates: Mapping[int, Aggregate], stored: set[int]
 ) -> None:
     """Write aggregates; ``stored`` are the metrics that have a row already."""
-    table = schema.aggregate
     new = [{"run_id": run_id, "key_id": k, "state": _pack(a)} for k, a in aggregates.items() if k not in stored]
     old = [{"run": run_id, "key": k, "packed": _pack(a)} for k, a in aggregates.items() if k in stored]
     if new:
-        connection.execute(insert(table), new)
+        connection.execute(insert(_table), new)
     if old:
-        change = update(table).where(table.c.run_id == bindparam("run"), table.c.key_id == bindparam("key"))
-        connection.execute(change.values(state=bindparam("packed")), old)
+        connection.execute(_REPLACE, old)
 
 
 def forget_aggregates(connection: Connection, run_id: int) -> None:

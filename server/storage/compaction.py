@@ -26,7 +26,8 @@ from trialog.server.storage.runs import update_run
 #: A run is compacted when this many of its rows lie in tails, or when it is over.
 TAIL_ROWS = 4096
 _CHUNK_POINTS = 4096
-_PASS_ROWS = 65_536
+#: One pass holds at most about this many points in memory.
+_PASS_POINTS = 2_000_000
 
 HAS_NAN, HAS_POSITIVE_INF, HAS_NEGATIVE_INF, STEPS_GO_BACK, HAS_OBJECTS = 1, 2, 4, 8, 16
 
@@ -45,7 +46,7 @@ def compact_run(database: Database, run_id: int, *, between: Callable[[], None] 
 
     Blocks, so it is called in a thread; only one thread may compact. ``between`` runs between the two commits.
     """
-    through, last, counts, columns = database.read_now(lambda snapshot: _gather(snapshot, run_id))
+    through, last, columns = database.read_now(lambda snapshot: _gather(snapshot, run_id))
     if last == 0:
         return False
     chunks = [
@@ -61,7 +62,7 @@ def compact_run(database: Database, run_id: int, *, between: Callable[[], None] 
             connection.execute(insert(table), chunks)
     between()
     remaining: int = database.submit(lambda connection: _drop_tails(connection, run_id, last)).result()
-    return remaining >= TAIL_ROWS or (remaining > 0 and counts >= _PASS_ROWS)
+    return remaining >= TAIL_ROWS
 
 
 def purge_deleted(database: Database) -> None:
@@ -74,21 +75,23 @@ def purge_deleted(database: Database) -> None:
         database.submit(partial(_purge, run_id=run_id)).result()
 
 
-def _gather(snapshot: Snapshot, run_id: int) -> tuple[int, int, int, dict[tuple[int, int], Column]]:
-    """Return compacted_through, the last tail to compact (0: none), their rows, and their points by metric."""
+def _gather(snapshot: Snapshot, run_id: int) -> tuple[int, int, dict[tuple[int, int], Column]]:
+    """Return compacted_through, the last tail to compact (0: none), and the points by attempt and metric."""
     run, tail = schema.run, schema.tail
     through = snapshot.meta.execute(select(run.c.compacted_through).where(run.c.id == run_id)).scalar_one()
-    query = select(tail.c.id, tail.c.attempt, tail.c.n_rows, tail.c.body).where(tail.c.run_id == run_id)
+    query = select(tail.c.id, tail.c.attempt, tail.c.body).where(tail.c.run_id == run_id)
     parts: dict[tuple[int, int], list[Column]] = defaultdict(list)
-    last = rows = 0
-    for number, attempt, n_rows, body in snapshot.meta.execute(query.order_by(tail.c.id)):
+    last = points = 0
+    for number, attempt, body in snapshot.meta.execute(query.order_by(tail.c.id)):
         block = decode_tail(body)
         for key_id in block.cells:
-            parts[attempt, key_id].append(block.column(key_id))
-        last, rows = number, rows + n_rows
-        if rows >= _PASS_ROWS:
+            column = block.column(key_id)
+            parts[attempt, key_id].append(column)
+            points += len(column)
+        last = number
+        if points >= _PASS_POINTS:
             break
-    return through, last, rows, {key: Column.concat(found) for key, found in parts.items()}
+    return through, last, {key: Column.concat(found) for key, found in parts.items()}
 
 
 def _split(column: Column) -> Iterator[Column]:

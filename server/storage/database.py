@@ -32,6 +32,7 @@ T = TypeVar("T")
 _GROUP = 64
 _MAX_WAITING = 512
 _READERS = 4
+_QUICK = 2
 
 
 class Snapshot:
@@ -62,6 +63,7 @@ class Database:
         self._meta_writer, self._meta_reader = _engine(meta, writes=True), _engine(meta, writes=False)
         self.chunks_writer, self._chunks_reader = _engine(chunks, writes=True), _engine(chunks, writes=False)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="trialog-read")
+        self._quick = ThreadPoolExecutor(_QUICK, thread_name_prefix="trialog-quick")
         self._thread = threading.Thread(target=self._work, name="trialog-write", daemon=True)
 
     def open(self) -> None:
@@ -78,6 +80,7 @@ class Database:
             self._changes.put(None)
             self._thread.join()
         self._readers.shutdown(wait=True)
+        self._quick.shutdown(wait=True)
         for engine in (self._meta_reader, self._chunks_reader, self._meta_writer, self.chunks_writer):
             engine.dispose()
         self._lock.release()
@@ -104,8 +107,8 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, query)
 
     async def compute(self, work: Callable[[], T]) -> T:
-        """Run pure computation in a reader thread, off the loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+        """Run short work off the loop, in threads that never wait for somebody's large query."""
+        return await asyncio.get_running_loop().run_in_executor(self._quick, work)
 
     def read_now(self, query: Callable[[Snapshot], T]) -> T:
         """Run a query in the calling thread."""
@@ -119,9 +122,12 @@ class Database:
             while len(group) < _GROUP and not self._changes.empty():
                 group.append(self._changes.get_nowait())
             running = None not in group
-            self._commit([change for change in group if change is not None])
+            # From here on a change cannot be cancelled any more: it is applied, and its result is heard.
+            self._commit([c for c in group if c is not None and c.done.set_running_or_notify_cancel()])
 
     def _commit(self, group: list[_Change]) -> None:
+        if not group:
+            return
         results: list[tuple[_Change, Any, Exception | None]] = []
         try:
             with self._meta_writer.begin() as connection:
@@ -171,7 +177,7 @@ def _engine(path: Path, *, writes: bool) -> Engine:
     engine = create_engine(
         f"sqlite:///{path}",
         poolclass=QueuePool,
-        pool_size=1 if writes else _READERS + 2,
+        pool_size=1 if writes else _READERS + _QUICK + 1,
         max_overflow=0 if writes else 4,
         connect_args={"isolation_level": None, "check_same_thread": False, "timeout": 30.0},
     )

@@ -6,13 +6,23 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, case, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, func, insert, select, update
 
 from trialog.server.storage import schema
 from trialog.server.storage.accounts import Identity
 from trialog.server.storage.database import insert_row
 
 _SLICE = 500
+_NEXT_VERSION = (
+    update(schema.project)
+    .where(schema.project.c.id == bindparam("project"))
+    .values(version=schema.project.c.version + 1)
+    .returning(schema.project.c.version)
+)
+_KEYS = select(schema.metric_key.c.name, schema.metric_key.c.id, schema.metric_key.c.kind).where(
+    schema.metric_key.c.project_id == bindparam("project"),
+    schema.metric_key.c.name.in_(bindparam("names", expanding=True)),
+)
 
 
 def find_project(connection: Connection, entity_id: int, name: str) -> int | None:
@@ -34,9 +44,7 @@ def ensure_project(connection: Connection, entity_id: int, name: str) -> int:
 
 def next_version(connection: Connection, project_id: int) -> int:
     """Advance the project's version and return it; on PostgreSQL this also lines up changes of a project."""
-    table = schema.project
-    change = update(table).where(table.c.id == project_id).values(version=table.c.version + 1)
-    version: int = connection.execute(change.returning(table.c.version)).scalar_one()
+    version: int = connection.execute(_NEXT_VERSION, {"project": project_id}).scalar_one()
     return version
 
 
@@ -123,12 +131,9 @@ def run_keys(connection: Connection, run_id: int) -> dict[str, int]:
 
 
 def _keys(connection: Connection, project_id: int, names: Iterable[str]) -> dict[str, tuple[int, str]]:
-    table = schema.metric_key
     wanted = list(names)
     found: dict[str, tuple[int, str]] = {}
     for start in range(0, len(wanted), _SLICE):
-        query = select(table.c.name, table.c.id, table.c.kind).where(
-            table.c.project_id == project_id, table.c.name.in_(wanted[start : start + _SLICE])
-        )
-        found.update({name: (number, kind) for name, number, kind in connection.execute(query)})
+        values = {"project": project_id, "names": wanted[start : start + _SLICE]}
+        found.update({name: (number, kind) for name, number, kind in connection.execute(_KEYS, values)})
     return found

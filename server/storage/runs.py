@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, or_, select, update
 
 from trialog._frames import run_hash
 from trialog.server.errors import bad_request
@@ -25,19 +25,21 @@ COLORS = 10
 
 _run = schema.run
 
+# Building a statement costs more than running it; those that every request needs are built once.
+_FIND_RUN = (
+    select(_run)
+    .join_from(_run, schema.project)
+    .where(
+        schema.project.c.entity_id == bindparam("entity"),
+        schema.project.c.name == bindparam("project"),
+        _run.c.key == bindparam("run"),
+    )
+)
+
 
 def find_run(connection: Connection, entity_id: int, project: str, key: str) -> Row[Any] | None:
     """Return the row of a run, of a deleted one too, or None."""
-    query = (
-        select(_run)
-        .join_from(_run, schema.project)
-        .where(
-            schema.project.c.entity_id == entity_id,
-            schema.project.c.name == project,
-            _run.c.key == key,
-        )
-    )
-    return connection.execute(query).first()
+    return connection.execute(_FIND_RUN, {"entity": entity_id, "project": project, "run": key}).first()
 
 
 def live_run(connection: Connection, entity_id: int, project: str, key: str) -> Row[Any] | None:

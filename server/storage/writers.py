@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from trialog.server.storage import schema
 
 _writer = schema.writer
+_ONE = (_writer.c.run_id == bindparam("run"), _writer.c.writer == bindparam("name"))
+_FIND = select(_writer).where(*_ONE)
+_ADVANCE = update(_writer).where(*_ONE).values(cursor=bindparam("reached"))
 
 
 def find_writer(connection: Connection, run_id: int, writer: str) -> Row[Any] | None:
     """Return the row of a writer, or None."""
-    query = select(_writer).where(_writer.c.run_id == run_id, _writer.c.writer == writer)
-    return connection.execute(query).first()
+    return connection.execute(_FIND, {"run": run_id, "name": writer}).first()
 
 
 def insert_writer(connection: Connection, values: Mapping[str, Any]) -> None:
@@ -25,8 +27,7 @@ def insert_writer(connection: Connection, values: Mapping[str, Any]) -> None:
 
 def advance_cursor(connection: Connection, run_id: int, writer: str, cursor: int) -> None:
     """Set the number of the last record that was applied."""
-    change = update(_writer).where(_writer.c.run_id == run_id, _writer.c.writer == writer)
-    connection.execute(change.values(cursor=cursor))
+    connection.execute(_ADVANCE, {"run": run_id, "name": writer, "reached": cursor})
 
 
 def has_main_writer(connection: Connection, run_id: int) -> bool:

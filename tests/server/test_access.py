@@ -170,6 +170,18 @@ async def test_a_change_by_cookie_must_come_from_our_own_page(
     assert ((await sender.show())["name"] == "new") == allowed
 
 
+async def test_a_program_with_a_key_may_change_things_from_anywhere(server: Any) -> None:
+    sender = Sender(server)
+    await sender.start()
+    headers = {"Origin": "http://elsewhere.example", "Sec-Fetch-Site": "cross-site"}
+    assert (await server.request("PATCH", sender.run_path, json={"name": "new"}, headers=headers))[0] == 200
+
+
+async def test_another_site_cannot_log_its_visitor_in(server: Any) -> None:
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://evil.example"}):
+        assert await log_in(server, server.http, {"api_key": server.api_key}, **headers) == (403, "")
+
+
 async def test_a_host_name_that_is_not_ours_is_refused(server: Any) -> None:
     for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example", "", "10.0.0.1", "[::2]"):
         assert (await server.request("GET", "/api/v1/health", headers={"Host": host}))[0] in (400, 403), host
@@ -224,7 +236,7 @@ async def test_an_error_has_a_code_a_message_and_the_request_id_and_tells_no_int
 
     monkeypatch.setattr(server.parts.database, "read", broken)
     async with server.http.get(
-        f"{server.base_url}/api/v1/me", headers={"Authorization": f"Bearer {server.api_key}"}
+        f"{server.base_url}/api/v1/projects", headers={"Authorization": f"Bearer {server.api_key}"}
     ) as response:
         answer = await response.json()
         assert response.status == 500

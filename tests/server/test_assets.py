@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.server.conftest import PAGE
+from tests.server.live_server import PAGE
 from trialog.server import assets
 from trialog.server.assets import Assets
 

@@ -290,6 +290,15 @@ async def test_summary_follows_definitions_and_hand_set_values_in_order(server: 
     assert "best" not in summary
 
 
+async def test_a_definition_that_comes_late_counts_for_all_values_so_far(server: Any) -> None:
+    sender = Sender(server)
+    await sender.start([Kind.METRIC, 0, {"name": "val/*", "summary": ["none"]}])
+    await sender.log([{"val/acc": 0.5}, {"val/acc": 0.25}])
+    assert "val/acc" not in (await sender.show())["summary"]
+    await sender.send([[Kind.METRIC, 0, {"name": "val/*", "summary": ["max", "first"]}]])
+    assert (await sender.show())["summary"]["val/acc"] == {"max": 0.5, "first": 0.5}
+
+
 async def test_system_statistics_are_series_by_second_and_not_in_the_summary(server: Any) -> None:
     sender = Sender(server)
     await sender.start(runtime_s=10.0)

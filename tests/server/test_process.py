@@ -19,7 +19,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.server.conftest import LiveServer
+from tests.server.live_server import LiveServer
 from tests.server.sending import Sender, history
 from tests.server_process import RunningServer, running_server
 
@@ -46,7 +46,7 @@ async def test_what_was_acknowledged_survives_kills_of_the_server_once(tmp_path:
     sender: Sender | None = None
     acked = 0
     async with aiohttp.ClientSession() as http:
-        for round_ in range(4):
+        for round_ in range(3):
             with running_server(tmp_path / "data", port=port, config_dir=tmp_path / "config") as server:
                 live = client(server, http)
                 if sender is None:
@@ -57,7 +57,7 @@ async def test_what_was_acknowledged_survives_kills_of_the_server_once(tmp_path:
                 cursor = (await live.get(sender.path))["cursor"]
                 assert cursor >= acked  # committed but not acknowledged is possible, the reverse is not
                 sender.next = cursor + 1
-                kill = asyncio.get_running_loop().call_later(0.15 + 0.1 * round_, server.process.kill)
+                kill = asyncio.get_running_loop().call_later(0.2 + 0.15 * round_, server.process.kill)
                 with contextlib.suppress(aiohttp.ClientError):
                     while True:
                         rows = [{"x": sender.next + i, "big": 1500} for i in range(1500)]

@@ -22,8 +22,8 @@ def column(values: list[object] | np.ndarray, steps: list[int] | None = None, st
     )
 
 
-@pytest.mark.parametrize("buckets", [1, 2, 7, 100, 999, 1000, 4000])
-@pytest.mark.parametrize("spike", [0, 1, 499_999, 777_777, 999_999])
+@pytest.mark.parametrize("buckets", [1, 2, 7, 1000, 4000])
+@pytest.mark.parametrize("spike", [0, 777_777, 999_999])
 def test_a_single_spike_in_a_million_points_is_in_min_or_max_at_any_bucket_count(buckets: int, spike: int) -> None:
     values = np.zeros(1_000_000)
     values[spike] = 1e9
