@@ -173,6 +173,7 @@ class Agent:
             self.put = _drop
             self._explain("logging stopped", error)
         finally:
+            loop.run_until_complete(_cancel(list(asyncio.all_tasks(loop))))
             loop.close()
             self._wake_reader.close()
             self._wake_writer.close()

@@ -80,7 +80,7 @@ class Journal:
             quiet = 0 if calls else quiet + 1
             self._unapplied = len(calls)
             for call in calls:
-                await self._apply(call)
+                await self._apply_guarded(call)
                 self._unapplied -= 1
             await self._flush()
             await self._sync_if_due()
@@ -100,6 +100,17 @@ class Journal:
             except asyncio.TimeoutError:
                 return
 
+    async def _apply_guarded(self, call: Call) -> None:
+        """Apply a call; one that cannot be applied is counted as lost and said, and all others go on."""
+        try:
+            await self._apply(call)
+        except Exception as error:  # noqa: BLE001 - whatever a user's value did, the run must not end with it
+            self.counters.lose("not understood")
+            self._diagnostics.say_once("lost", f"a call could not be logged and is lost: {error!r}")
+        finally:
+            if isinstance(call, Question):
+                call.done.set()
+
     async def _apply(self, call: Call) -> None:
         if isinstance(call, tuple):
             self._add_row(call)
@@ -114,7 +125,6 @@ class Journal:
         elif isinstance(call, Question):
             await self._flush()
             call.result = call.answer()
-            call.done.set()
         elif isinstance(call, Finish):
             state = "finished" if call.exit_code == 0 else "failed"
             self._add(FrameType.FINISH, Kind.FINISH, {"state": state, "exit_code": call.exit_code})
@@ -142,16 +152,18 @@ class Journal:
         self.summary.add_row(at, row, self._clock.wall_s(mono_us), mono_us / 1e6)
 
     def _change(self, call: Change) -> None:
+        parts = self._fitting(call.set)
+        values = {key: value for part in parts for key, value in part.items()}
         if call.target == "config":
-            self.config.update(call.set)
+            self.config.update(values)
             for key in call.delete:
                 self.config.pop(key, None)
             kind = Kind.CONFIG
         else:
-            self.summary.set(call.set)
+            self.summary.set(values)
             self.summary.delete(call.delete)
             kind = Kind.SUMMARY
-        for part in self._fitting(call.set) if call.set else [{}]:
+        for part in parts:
             self._add(FrameType.CONTROL, kind, {"set": part, "delete": call.delete})
 
     def _add(self, frame_type: FrameType, kind: Kind, body: dict[str, Any]) -> None:

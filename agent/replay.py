@@ -101,12 +101,13 @@ def read_runs(path: Path) -> list[LoggedRun]:
 
     A directory that cannot be read at all becomes a run with nothing but its ``damage``.
     """
-    runs: dict[str, LoggedRun] = {}
+    runs: dict[tuple[Any, ...], LoggedRun] = {}
     for directory in find_run_directories(path):
         logs = read_logs(directory)
         info = read_identity(logs)
         run_id = str(info["id"]) if info else directory.name
-        run = runs.setdefault(run_id, LoggedRun(run_id))
+        identity = (info.get("entity"), info.get("project"), run_id) if info else (directory,)
+        run = runs.setdefault(identity, LoggedRun(run_id))
         run.directories.append(directory)
         _fold(run, logs)
     return sorted(runs.values(), key=lambda run: float(run.info.get("started_at") or 0.0))

@@ -47,8 +47,7 @@ class Aggregate:
         self.last_step = step
 
     def _close(self) -> None:
-        finite = is_number(self.last) and math.isfinite(self.last)
-        if finite:
+        if _is_finite(self.last):
             self.merge_closed(1, 1, self.last, self.last, self.last)
         else:
             self.closed += 1
@@ -68,7 +67,7 @@ class Aggregate:
         if op == "first":
             return self.first
         n, total, low, high = self.n, self.total, self.low, self.high
-        if is_number(self.last) and math.isfinite(self.last):
+        if _is_finite(self.last):
             value = self.last
             n, total, low, high = n + 1, total + value, min(low, value), max(high, value)
         if n == 0:
@@ -93,6 +92,13 @@ class Aggregate:
 def is_number(value: Any) -> bool:
     """Tell whether ``value`` is a number to aggregate: int or float, and bool as 0 or 1."""
     return isinstance(value, (int, float))
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return is_number(value) and math.isfinite(value)
+    except OverflowError:
+        return False  # an integer beyond every float
 
 
 def flatten(row: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:

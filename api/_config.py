@@ -84,13 +84,15 @@ class Config(Mapping[str, Any]):
 
 
 def as_mapping(values: Any) -> Mapping[str, Any]:
-    """Return a mapping for what users pass as a config: a mapping, or an object with attributes."""
-    if isinstance(values, Mapping):
-        return values
-    attributes = getattr(values, "__dict__", None)
-    if attributes is None or isinstance(values, type):
-        raise UsageError(f"a config is a dict or an object with attributes, not {type(values).__name__}")
-    return dict(attributes)
+    """Return a mapping for what users pass as a config: a mapping with text keys, or an object with attributes."""
+    if not isinstance(values, Mapping):
+        attributes = getattr(values, "__dict__", None)
+        if attributes is None or isinstance(values, type):
+            raise UsageError(f"a config is a dict or an object with attributes, not {type(values).__name__}")
+        return dict(attributes)
+    for key in values:
+        _clean_key(key)
+    return values
 
 
 def _clean_key(key: object) -> str:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from trialog.agent import Change, FinishReport, StepRules, SummaryFold
+from trialog.agent import Change, Define, FinishReport, StepRules, SummaryFold
 
 
 class DisabledRecorder:
@@ -34,6 +34,8 @@ class DisabledRecorder:
             _, row, step, commit = call
             at = self.rules.place(step, commit)
             self.summary.add_row(at, row, time.time(), time.monotonic() - self._started_s)
+        elif isinstance(call, Define):
+            self.summary.define(call.name, call.ops, call.overwrite)
         elif isinstance(call, Change) and call.target == "summary":
             self.summary.set(call.set)
             self.summary.delete(call.delete)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Seconds that finish() waits for the upload when an exception ends the run.
 FAILED_TIMEOUT_S = 10.0
+#: Leaves room to count on in 64 bits.
+MAX_STEP = 2**62
 
 
 class Recorder(Protocol):
@@ -101,7 +103,7 @@ class Run:
             UsageError: ``data`` is no mapping with text names, ``step`` no integer, or the run is finished.
         """
         row = snapshot(data)
-        if step is not None and step.__class__ is not int:
+        if step is not None and (type(step) is not int or not -MAX_STEP <= step <= MAX_STEP):
             step = _as_step(step)
         if self._finished:
             self._refuse()
@@ -146,8 +148,10 @@ class Run:
         """
         if self._finished:
             return
+        if exit_code is not None and not isinstance(exit_code, int):
+            raise UsageError(f"an exit code is an integer, not {exit_code!r}; the run goes on")
+        code = int(exit_code or 0)
         self._finished = True
-        code = 0 if exit_code is None else int(exit_code)
         timeout_s = self._identity.finish_timeout_s
         self._on_finish(self)
         report = self._recorder.finish(code, timeout_s if code == 0 else min(timeout_s, FAILED_TIMEOUT_S))
@@ -264,4 +268,7 @@ def _as_step(step: Any) -> int:
     """Return a step given as some integer type (numpy's, say) as an int."""
     if isinstance(step, bool) or not hasattr(step, "__index__"):
         raise UsageError(f"a step is an integer, not {step!r}; nothing was logged")
-    return int(step.__index__())
+    number = int(step.__index__())
+    if abs(number) > MAX_STEP:
+        raise UsageError(f"a step lies between -2**62 and 2**62, not at {step!r}; nothing was logged")
+    return number

@@ -132,6 +132,7 @@ def init(
         UsageError: an argument that cannot mean anything.
         SettingsError: a setting that is unknown or has a wrong value.
     """
+    parameters = None if config is None else as_mapping(config)
     policy = _reinit_policy(reinit)
     if _session.own is not None and policy == "return_previous":
         return _session.own
@@ -152,8 +153,8 @@ def init(
     given = settings.given if isinstance(settings, Settings) else (settings or {})
     run = _start(resolve(arguments, given))
     _session.add(run, active=policy != "create_new")
-    if config is not None:
-        run.config.update(as_mapping(config))
+    if parameters is not None:
+        run.config.update(parameters)
     return run
 
 

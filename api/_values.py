@@ -49,7 +49,7 @@ def snapshot(row: Any) -> dict[str, Any]:
         raise UsageError(f"the row changed size while it was logged ({error}); nothing of it was kept") from error
     exact = _EXACT
     for key, value in copy.items():
-        if value.__class__ not in exact or key.__class__ is not str or not key:
+        if type(value) not in exact or type(key) is not str or not key:
             return _convert_row(copy)
     return copy
 
@@ -67,7 +67,7 @@ def _convert_row(row: dict[Any, Any]) -> dict[str, Any]:
 
 def plain(value: Any, depth: int = 0) -> Any:
     """Return ``value`` as something msgpack can carry; never raises for a strange value."""
-    if value.__class__ in _EXACT:
+    if type(value) in _EXACT:  # not __class__: a proxy may claim to be a float there
         return value
     if depth > MAX_DEPTH:
         return _text(value)
@@ -110,13 +110,16 @@ def _builtin(value: Any) -> Any:
 
 def _array(value: Any, depth: int) -> Any:
     """numpy, torch, jax and their like, without importing any of them."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
     size = math.prod(int(length) for length in value.shape)
     if size == 1:
-        return plain(value.item(), depth + 1)
+        item = value.item()
+        # A long double is its own item.
+        return float(item) if type(item) is type(value) else plain(item, depth + 1)
     if size <= MAX_LIST_ELEMENTS:
         return plain(value.tolist(), depth + 1)
+    if hasattr(value, "detach"):
+        # numpy lacks some of torch's types, so it gets the one that holds all of them.
+        value = value.detach().cpu().double().numpy()
     return histogram(value.ravel())
 
 
@@ -124,8 +127,11 @@ def histogram(values: Any) -> dict[str, Any]:
     """Return counts of a flat array's finite values in 32 bins of equal width, and the 33 edges."""
     numpy = sys.modules.get("numpy")
     if numpy is not None:
-        array = numpy.asarray(values, dtype="float64")
-        counts, edges = numpy.histogram(array[numpy.isfinite(array)], bins=HISTOGRAM_BINS)
+        if values.dtype.kind not in "biuf":
+            raise TypeError(f"no histogram of {values.dtype}")
+        with numpy.errstate(all="ignore"):
+            array = numpy.asarray(values, dtype="float64")
+            counts, edges = numpy.histogram(array[numpy.isfinite(array)], bins=HISTOGRAM_BINS)
         return {"_type": "histogram", "values": counts.tolist(), "bins": edges.tolist()}
     return _histogram_of_list([float(value) for value in values.tolist()])
 
@@ -185,7 +191,7 @@ def _mend_value(value: Any, depth: int) -> Any:
         return value if all(a is b for a, b in zip(items, value, strict=True)) else items
     if isinstance(value, dict):
         return {_mend_text(str(key)): _mend_value(item, depth + 1) for key, item in value.items()}
-    return value if value.__class__ in _EXACT else _text(value)
+    return value if type(value) in _EXACT else _text(value)
 
 
 def _float_or_text(value: int) -> Any:
