@@ -61,8 +61,10 @@ class Watcher:
         self._woken.set()
 
     async def wait(self, timeout_s: float) -> bool:
-        """Wait until something changed; False when nothing did."""
-        return await _set_within(self._woken, timeout_s)
+        """Wait until something changed since the last time this was true; False when nothing did."""
+        changed = await _set_within(self._woken, timeout_s)
+        self._woken.clear()
+        return changed
 
     async def rest(self, pause_s: float) -> None:
         """Let changes gather; ends early when the reader should end."""
@@ -70,7 +72,6 @@ class Watcher:
 
     def take(self) -> Pending:
         """Return what has come in, and start anew."""
-        self._woken.clear()
         pending, self._pending = self._pending, Pending()
         return pending
 

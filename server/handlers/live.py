@@ -10,7 +10,7 @@ from aiohttp import web
 
 from trialog.server.columns import Block
 from trialog.server.errors import not_found
-from trialog.server.notify import Pending, Watcher
+from trialog.server.notify import Watcher
 from trialog.server.parts import Call
 from trialog.server.storage import projects, runs
 from trialog.server.storage.database import Snapshot
@@ -18,6 +18,7 @@ from trialog.server.wire import dumps, float_name
 
 TICK_S = 0.5
 _PING_S = 15.0
+_SETTLE_S = 0.02
 
 
 async def stream_events(call: Call) -> web.StreamResponse:
@@ -67,7 +68,7 @@ class _Stream:
             if not changed:
                 await self._response.write(b": ping\n\n")
                 continue
-            await self._tick(self._watcher.take())
+            await self._tick()
             await self._watcher.rest(TICK_S)
 
     async def _first_tick(self, since: int | None) -> None:
@@ -82,10 +83,16 @@ class _Stream:
         rows, deleted = await self._changes()
         await self._send(rows, deleted, {row["id"]: None for row in rows})
 
-    async def _tick(self, pending: Pending) -> None:
+    async def _tick(self) -> None:
         rows, deleted = await self._changes()
-        points = {run: None if blocks is None else _points(blocks) for run, blocks in pending.blocks.items()}
-        await self._send(rows, deleted, {run: found for run, found in points.items() if found != {}})
+        # A commit can be read a moment before it is published. Its points must be in this tick: a page that
+        # comes back with this tick's version is not told of them again.
+        await self._watcher.rest(_SETTLE_S)
+        pending = self._watcher.take().blocks
+        points = {run: None if blocks is None else _points(blocks) for run, blocks in pending.items()}
+        points = {run: found for run, found in points.items() if found != {}}
+        if rows or deleted or points:
+            await self._send(rows, deleted, points)
 
     async def _changes(self) -> tuple[list[dict[str, Any]], list[str]]:
         """Return what changed since the last tick, and move the version on; later commits come later."""
