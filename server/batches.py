@@ -39,6 +39,18 @@ class Rows:
     sampled: Int64
     logged: Int64
 
+    def placed(self, base_us: int) -> Block:
+        """
+        Return the rows on the run's own clock, ``base_us`` being its running time when the writer attached.
+
+        System statistics have its whole seconds as steps.
+        """
+        block, sampled = self.block, self.sampled
+        origins = block.origins - base_us
+        steps = block.steps.copy()
+        steps[sampled] = (block.times[sampled] - origins[sampled]) // 1_000_000
+        return Block(steps, block.times, origins, block.cells)
+
 
 @dataclass
 class Batch:

@@ -9,7 +9,7 @@ from aiohttp import web
 from trialog.server.errors import bad_request
 from trialog.server.handlers.projects import positive
 from trialog.server.handlers.runs import require_run
-from trialog.server.ingest import SYSTEM_PREFIX
+from trialog.server.metrics import SYSTEM_PREFIX
 from trialog.server.parts import Call
 from trialog.server.rows import RowQuery, read_rows
 from trialog.server.storage.database import Snapshot
