@@ -1,0 +1,27 @@
+/** How all charts of a page look at their data: x axis, smoothing, zoom, scale. Kept in the address. */
+import { computed, signal } from "./dom.js";
+import { param, setParams } from "./router.js";
+
+export const AXES = { step: "step", relative: "relative time", time: "wall time" };
+
+export const xAxis = computed(() => (param("x") in AXES ? param("x") : "step"));
+export const smoothing = computed(() => {
+  const weight = Number(param("smooth") ?? 0);
+  return weight > 0 && weight < 1 ? weight : 0;
+});
+export const logY = computed(() => param("log") === "1");
+/** [from, to] on the x axis, or null for everything. */
+export const zoom = computed(() => {
+  const [from, to] = (param("zoom") ?? "").split(":").map(Number);
+  return param("zoom") && from < to ? [from, to] : null;
+});
+
+export const setZoom = (range) => setParams({ zoom: range ? `${tidy(range[0])}:${tidy(range[1])}` : null });
+export const setAxis = (axis) => setParams({ x: axis === "step" ? null : axis, zoom: null });
+export const setSmoothing = (weight) => setParams({ smooth: weight > 0 ? String(weight) : null });
+export const setLogY = (on) => setParams({ log: on ? "1" : null });
+
+const tidy = (value) => Number(value.toPrecision(10));
+
+/** Where the pointer is: {x, key} in data, for the line in every chart; null outside. */
+export const cursor = signal(null);
