@@ -193,14 +193,16 @@ class Agent:
         journal = Journal(self._queue, writer, self._clock, self.diagnostics, self._grown.set)
         self._journal = journal
         loop.add_reader(self._wake_reader, self._on_wake, journal)
+        metadata = read_metadata()
+        # init() returns with the RUN record in the log, so a run that is killed at once can still be named.
+        await journal.attach(self._attach(metadata))
         self._ready.set()
         self.diagnostics.note(f"run {self.spec.run_id}, writer {self.spec.writer:016x}, log open")
         upload = asyncio.create_task(self._upload())
-        metadata = await loop.run_in_executor(None, read_metadata)
         files = RunFiles(self.spec.directory, self.diagnostics)
         self._ended = asyncio.Event()
         kept_fresh = self._start_side_tasks(files, journal, metadata)
-        await journal.run(self._attach(metadata))
+        await journal.run()
         await self._end_side_tasks(kept_fresh)
         self.diagnostics.note(f"log sealed at record {writer.written}, exit code {journal.exit_code}")
         self._logged.set()

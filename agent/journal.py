@@ -70,10 +70,13 @@ class Journal:
         """End the wait for calls; on the loop."""
         self._woken.set()
 
-    async def run(self, attach: dict[str, Any]) -> None:
-        """Write the RUN record, then what the queue holds until a Finish call is in the log; then seal it."""
-        self._add(FrameType.CONTROL, Kind.RUN, attach)
+    async def attach(self, body: dict[str, Any]) -> None:
+        """Write the RUN record, the first of every log: it says whose records these are."""
+        self._add(FrameType.CONTROL, Kind.RUN, body)
         await self._flush()
+
+    async def run(self) -> None:
+        """Write what the queue holds until a Finish call is in the log; then seal it."""
         quiet = 0
         while self.exit_code is None:
             calls = self._queue.drain(MAX_CALLS)

@@ -16,13 +16,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from trialog._errors import CommError
 from trialog.agent.answers import Answer, Meaning, meaning_of
 from trialog.agent.backoff import Backoff
 from trialog.agent.diagnostics import Diagnostics
-from trialog.agent.transport import Transport
 from trialog.agent.wal.follower import Batch, LogFollower
+
+if TYPE_CHECKING:
+    # At run time it would load aiohttp, which an offline run never needs.
+    from trialog.agent.transport import Transport
 
 MAX_BATCH_BYTES = 1024 * 1024
 FIRST_BATCH_BYTES = 64 * 1024

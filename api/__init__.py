@@ -16,7 +16,7 @@ Importing it starts nothing, patches nothing and reads no network.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trialog._config import Config
 from trialog._errors import (
@@ -89,11 +89,13 @@ def define_metric(name: str, summary: str | None = None, overwrite: bool = False
     return _require_run("trialog.define_metric()").define_metric(name, summary, overwrite)
 
 
-def __getattr__(name: str) -> Any:
-    if name == "run":
-        return _current()
-    if name == "config":
-        return _require_run("using trialog.config").config
-    if name == "summary":
-        return _require_run("using trialog.summary").summary
-    raise AttributeError(f"module 'trialog' has no attribute {name!r}")
+if not TYPE_CHECKING:
+    # Unseen by checkers, which would take every misspelt name for one that is looked up here.
+    def __getattr__(name: str) -> Any:
+        if name == "run":
+            return _current()
+        if name == "config":
+            return _require_run("using trialog.config").config
+        if name == "summary":
+            return _require_run("using trialog.summary").summary
+        raise AttributeError(f"module 'trialog' has no attribute {name!r}")

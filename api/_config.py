@@ -47,6 +47,10 @@ class Config(Mapping[str, Any]):
     def __setitem__(self, key: str, value: Any) -> None:
         self.update({key: value})
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A copy, also one sent to another process, is a plain dict: it belongs to no run.
+        return dict, (self.as_dict(),)
+
     def __repr__(self) -> str:
         return f"Config({self._values!r})"
 

@@ -52,6 +52,10 @@ class Summary(MutableMapping[str, Any]):
     def __setattr__(self, name: str, value: Any) -> None:
         self[name] = value
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A copy, also one sent to another process, is a plain dict: it belongs to no run.
+        return dict, (dict(self),)
+
     def __repr__(self) -> str:
         return f"Summary({self._read()!r})"
 

@@ -178,9 +178,7 @@ class IngestServer:
             return refusal(401, "unauthorized")
         if request.method == "GET":
             cursor = self.writers[key].cursor if key in self.writers else 0
-            return web.json_response(
-                {"instance": self.instance, "cursor": cursor, "entity": "ada", "user": "ada"}
-            )
+            return web.json_response({"instance": self.instance, "cursor": cursor, "entity": "ada", "user": "ada"})
         assert request.content_type == "application/x-trialog-frames"
         assert len(body) <= 4 * 2**20, "a body over the limit"
         writer = self.writers.get(key) or Writer()
@@ -190,14 +188,9 @@ class IngestServer:
             error = {"code": "gap", "message": "records are missing"}
             return web.json_response({"error": error, "expected": writer.cursor + 1}, status=409)
         elif first + count - 1 > writer.cursor:
-            writer.apply(body, int(query_salt(request)), first, count)
+            writer.apply(body, int(request.query["salt"]), first, count)
             self.writers[key] = writer
         return web.json_response({"instance": self.instance, "ack": writer.cursor})
-
-
-def query_salt(request: web.Request) -> str:
-    """Return the salt of a request."""
-    return request.query["salt"]
 
 
 @pytest.fixture

@@ -42,9 +42,7 @@ def test_a_killed_process_keeps_every_row_older_than_a_tenth_of_a_second(
 ) -> None:
     path = tmp_path / "training.py"
     path.write_text(textwrap.dedent(TRAINING))
-    with subprocess.Popen(
-        [sys.executable, str(path), str(pause_s)], stdout=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen([sys.executable, str(path), str(pause_s)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         said = [process.stdout.readline() for _ in range(lines)]
         os.kill(process.pid, signal.SIGKILL)
@@ -229,9 +227,7 @@ FORKING = """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_forked_children_go_their_way_and_the_parents_run_is_complete(
-    script: Callable[..., Any], server: Any
-) -> None:
+def test_forked_children_go_their_way_and_the_parents_run_is_complete(script: Callable[..., Any], server: Any) -> None:
     server.start()
     done = script(FORKING, TRIALOG_BASE_URL=server.base_url, TRIALOG_API_KEY="tl_" + "k" * 43)
     assert done.returncode == 0, done.stderr

@@ -29,9 +29,7 @@ from trialog.agent import StepRules
         ([(2**62, None), (None, None)], [2**62, 2**62], 2**62 + 1),
     ],
 )
-def test_where_rows_land(
-    calls: list[tuple[int | None, bool | None]], landed: list[int], step: int
-) -> None:
+def test_where_rows_land(calls: list[tuple[int | None, bool | None]], landed: list[int], step: int) -> None:
     rules = StepRules()
     assert [rules.place(*call) for call in calls] == landed
     assert rules.step == step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -58,9 +59,7 @@ def test_an_offline_run_arrives_whole_and_a_second_time_nothing_is_sent(
     assert (again.records, again.sent) == (52, 0)
 
 
-def test_only_what_is_missing_is_sent_from_inside_a_frame_on(
-    offline: Callable[..., trialog.Run], server: Any
-) -> None:
+def test_only_what_is_missing_is_sent_from_inside_a_frame_on(offline: Callable[..., trialog.Run], server: Any) -> None:
     server.start()
     folder = make_run(offline, 50)
     upload(server, folder)
@@ -108,9 +107,7 @@ def test_damage_in_the_middle_is_reported_and_covered_and_the_rest_arrives(
     assert server.only.cursor == 102
 
 
-def test_a_run_that_is_being_written_is_sent_as_far_as_it_is(
-    offline: Callable[..., trialog.Run], server: Any
-) -> None:
+def test_a_run_that_is_being_written_is_sent_as_far_as_it_is(offline: Callable[..., trialog.Run], server: Any) -> None:
     server.start()
     run = offline()
     run.log({"i": 0})
@@ -195,7 +192,7 @@ def test_the_printed_command_completes_a_run(
     server.start()
     done = subprocess.run(
         ["/bin/sh", "-c", command.replace("trialog", f"{sys.executable} -m trialog", 1)],
-        env={**__import__("os").environ, "TRIALOG_API_KEY": KEY},
+        env={**os.environ, "TRIALOG_API_KEY": KEY},
         capture_output=True,
         text=True,
         timeout=60,
@@ -205,9 +202,7 @@ def test_the_printed_command_completes_a_run(
     assert server.rows() == {step: {"i": step} for step in range(20)}
 
 
-def test_a_followed_folder_brings_new_runs_and_new_rows(
-    offline: Callable[..., trialog.Run], server: Any
-) -> None:
+def test_a_followed_folder_brings_new_runs_and_new_rows(offline: Callable[..., trialog.Run], server: Any) -> None:
     server.start()
     first = make_run(offline, 3, id="first")
     follower = FolderFollower(first.parent, Destination(server.base_url, KEY, "me"), print)

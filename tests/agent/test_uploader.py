@@ -26,9 +26,7 @@ def expect_rows(server: Any, count: int) -> None:
     assert server.only.lost == []
 
 
-def test_everything_arrives_once_and_in_order(
-    online: Callable[..., trialog.Run], server: Any, capsys: Any
-) -> None:
+def test_everything_arrives_once_and_in_order(online: Callable[..., trialog.Run], server: Any, capsys: Any) -> None:
     server.start()
     run = online(name="n", config={"lr": 0.5}, tags=["x"], id="r1")
     run.define_metric("i", summary="max")
@@ -81,21 +79,20 @@ def test_the_stored_key_of_a_server_is_used(online: Callable[..., trialog.Run], 
 
 
 def test_a_server_that_starts_later_gets_everything(
-    online: Callable[..., trialog.Run], server: Any, capsys: Any, quick_retries: None
+    online: Callable[..., trialog.Run], server: Any, wait_until: Any, capsys: Any, quick_retries: None
 ) -> None:
     run = online()
     log_rows(run, 50)
-    assert run.summary["i"] == 49
-    run._recorder.diagnostics  # the agent has begun
-    time.sleep(0.3)
+    debug = Path(run.dir).parent / "debug.log"
+    wait_until(lambda: "upload waits" in debug.read_text(), "a first try")
     server.start()
     server.wait(lambda: server.writers and len(server.rows()) == 50, "the rows logged before")
     log_rows(run, 50, begin=50)
     run.finish()
     expect_rows(server, 100)
     said = capsys.readouterr().err
-    assert said.count("server unreachable") <= 1
-    assert said.count("reachable again") == said.count("server unreachable")
+    assert said.count("server unreachable") == 1
+    assert said.count("reachable again") == 1
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 522])
@@ -129,9 +126,7 @@ def test_a_server_that_answers_but_takes_nothing_is_left_in_peace(
     assert "because of disk_full" in said
 
 
-def test_retry_after_zero_is_no_licence_to_hammer(
-    online: Callable[..., trialog.Run], server: Any, refuse: Any
-) -> None:
+def test_retry_after_zero_is_no_licence_to_hammer(online: Callable[..., trialog.Run], server: Any, refuse: Any) -> None:
     server.fault = lambda request: refuse(503, "busy", **{"Retry-After": "0"})
     server.start()
     run = online({"silent": True, "finish_timeout": 0.0})
@@ -233,8 +228,7 @@ def test_a_batch_may_begin_inside_what_the_server_has(
     assert len(overlaps) >= 2
 
 
-NONSENSE = [
-    web.json_response,
+NONSENSE: list[Any] = [
     {"ack": 10**9, "instance": "one"},
     {"ack": -1, "instance": "one"},
     {"ack": "40", "instance": "one"},
@@ -248,7 +242,7 @@ NONSENSE = [
 ]
 
 
-@pytest.mark.parametrize("body", NONSENSE[1:], ids=repr)
+@pytest.mark.parametrize("body", NONSENSE, ids=repr)
 def test_an_acknowledgement_that_makes_no_sense_moves_nothing(
     body: Any, online: Callable[..., trialog.Run], server: Any, quick_retries: None
 ) -> None:
@@ -406,9 +400,7 @@ def test_finish_sends_at_once_what_waits_for_a_long_retry_after(
     expect_rows(server, 5)
 
 
-def test_several_runs_of_one_process_upload_beside_each_other(
-    online: Callable[..., trialog.Run], server: Any
-) -> None:
+def test_several_runs_of_one_process_upload_beside_each_other(online: Callable[..., trialog.Run], server: Any) -> None:
     server.start()
     runs = [online(id=f"r{n}", reinit="create_new") for n in range(4)]
     for step in range(50):

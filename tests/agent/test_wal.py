@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import struct
 import zlib
 from collections.abc import Callable
@@ -315,9 +314,7 @@ class _Stub:
         return getattr(self._file, name)
 
 
-async def test_a_disk_that_is_full_at_a_rotation_loses_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_disk_that_is_full_at_a_rotation_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The new segment's header does not fit: no frame may follow in a segment without a header."""
     monkeypatch.setattr(writer_module, "MAX_SEGMENT_BYTES", 200)
     refusals = [errno.ENOSPC, errno.ENOSPC]
@@ -352,9 +349,7 @@ async def test_a_disk_that_is_full_at_a_rotation_loses_nothing(
     assert values(read_one(tmp_path)) == {seq: seq - 1 for seq in range(1, 21)}
 
 
-async def test_a_follower_reads_the_same_frames_in_batches(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_follower_reads_the_same_frames_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer_module, "MAX_SEGMENT_BYTES", 400)
     await write_log(tmp_path, 40)
     for size in (1, 60, 100, 1000, 10**6):
@@ -414,7 +409,7 @@ def test_readers_change_nothing(offline: Callable[..., trialog.Run], rows: Calla
     run.finish()
     folder = Path(run.dir).parent
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*.tlog")}
-    names = sorted(os.listdir(folder))
+    names = sorted(path.name for path in folder.iterdir())
     rows(run)
     assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in before} == before
-    assert sorted(os.listdir(folder)) == names
+    assert sorted(path.name for path in folder.iterdir()) == names

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import dataclasses
 import math
+import pickle
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -112,6 +114,17 @@ def test_the_config_file_is_yaml_with_a_value_below_each_key(offline: Offline) -
         'lr:\n  value: 0.1\n"a b":\n  value: [1, "x"]\nnan:\n  value: .nan\nnone:\n  value: null\n'
         'text:\n  value: "größe: 1"\n'
     )
+
+
+def test_copies_are_plain_dicts(offline: Offline) -> None:
+    run = offline(config={"a": 1, "n": {"b": 2}})
+    run.log({"x": 1})
+    for make in (copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))):
+        assert make(run.config) == {"a": 1, "n": {"b": 2}}
+        assert make(run.summary)["x"] == 1
+    changed = copy.deepcopy(run.config)
+    changed["n"]["b"] = 3
+    assert run.config.n == {"b": 2}
 
 
 def test_the_callers_objects_are_left_alone(offline: Offline) -> None:

@@ -34,7 +34,12 @@ TABLE: list[tuple[str, list[tuple[Any, ...]], dict[str, Any]]] = [
     ("glob", [("def", "val/*", "max"), ("log", {"val/a": 1, "a": 1})], {"val/a": {"max": 1}, "a": 1}),
     (
         "longest prefix",
-        [("def", "*", "min"), ("def", "val/*", "max"), ("def", "val/x*", "last"), ("log", {"val/xy": 1, "val/a": 2, "b": 3})],
+        [
+            ("def", "*", "min"),
+            ("def", "val/*", "max"),
+            ("def", "val/x*", "last"),
+            ("log", {"val/xy": 1, "val/a": 2, "b": 3}),
+        ],
         {"val/xy": {"last": 1}, "val/a": {"max": 2}, "b": {"min": 3}},
     ),
     ("exact wins", [("def", "val/*", "max"), ("def", "val/a", "min"), ("log", {"val/a": 1})], {"val/a": {"min": 1}}),
@@ -47,7 +52,11 @@ TABLE: list[tuple[str, list[tuple[Any, ...]], dict[str, Any]]] = [
         {"a": {"min": 2, "max": 4, "mean": 3.0}},
     ),
     ("only NaN", [("def", "a", "min,last"), ("log", {"a": INF})], {"a": {"last": INF}}),
-    ("text among numbers", [("def", "a", "mean,last"), ("log", {"a": 2}), ("log", {"a": "x"})], {"a": {"mean": 2.0, "last": "x"}}),
+    (
+        "text among numbers",
+        [("def", "a", "mean,last"), ("log", {"a": 2}), ("log", {"a": "x"})],
+        {"a": {"mean": 2.0, "last": "x"}},
+    ),
     ("bools count", [("def", "a", "mean"), ("log", {"a": True}), ("log", {"a": False})], {"a": {"mean": 0.5}}),
     (
         "one step counts once",
@@ -67,7 +76,11 @@ TABLE: list[tuple[str, list[tuple[Any, ...]], dict[str, Any]]] = [
         [("def", "a", "min"), ("log", {"a": 1}), ("del", "a"), ("log", {"a": 9})],
         {"a": {"min": 1}},
     ),
-    ("out of order", [("def", "a", "min,max"), ("log", {"a": 1}, 10), ("log", {"a": 5}, 3)], {"a": {"min": 1, "max": 5}}),
+    (
+        "out of order",
+        [("def", "a", "min,max"), ("log", {"a": 1}, 10), ("log", {"a": 5}, 3)],
+        {"a": {"min": 1, "max": 5}},
+    ),
     ("large integers", [("def", "a", "max"), ("log", {"a": 2**60}), ("log", {"a": 1})], {"a": {"max": 2**60}}),
 ]
 
@@ -142,9 +155,7 @@ def test_a_summary_is_a_mapping(offline: Offline) -> None:
         ((5, "min"), "neither a metric's name"),
     ],
 )
-def test_definitions_that_mean_nothing_are_refused(
-    arguments: Any, message: str, offline: Offline
-) -> None:
+def test_definitions_that_mean_nothing_are_refused(arguments: Any, message: str, offline: Offline) -> None:
     run = offline()
     with pytest.raises(trialog.UsageError, match=message):
         run.define_metric(*arguments)
