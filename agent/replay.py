@@ -53,9 +53,9 @@ class LoggedRun:
         """finished or failed as recorded; else running, or crashed (process gone) or lost (no sign of life)."""
         if self.ended is not None:
             return self.ended
-        metadata = self.info.get("metadata") or {}
-        if metadata.get("host") == socket.gethostname():
-            return "running" if psutil.pid_exists(int(metadata.get("pid", -1))) else "crashed"
+        alive = is_writer_alive(self.info)
+        if alive is not None:
+            return "running" if alive else "crashed"
         return "running" if time.time() - self.updated_at < SILENCE_S else "lost"
 
     def apply(self, record: Record) -> None:
@@ -111,6 +111,14 @@ def read_runs(path: Path) -> list[LoggedRun]:
         run.directories.append(directory)
         _fold(run, logs)
     return sorted(runs.values(), key=lambda run: float(run.info.get("started_at") or 0.0))
+
+
+def is_writer_alive(info: dict[str, Any]) -> bool | None:
+    """Tell whether the process of a RUN record (its body) is there; None when it ran on another machine."""
+    metadata = info.get("metadata") or {}
+    if metadata.get("host") != socket.gethostname():
+        return None
+    return psutil.pid_exists(int(metadata.get("pid", -1)))
 
 
 def read_identity(logs: Iterable[Log]) -> dict[str, Any] | None:

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from trialog._errors import TrialogError
 from trialog.agent.diagnostics import Diagnostics
 from trialog.agent.directory import find_run_directories
-from trialog.agent.replay import read_identity
+from trialog.agent.replay import is_writer_alive, read_identity
 from trialog.agent.threads import AgentLoop
 from trialog.agent.transport import HttpTransport
 from trialog.agent.uploader import Uploader
@@ -118,6 +118,8 @@ async def _sync_directory(result: SyncResult, find_destination: FindDestination)
     logs = await asyncio.get_running_loop().run_in_executor(None, read_logs, directory)
     result.damage = tuple(text for log in logs for text in log.damage)
     identity = read_identity(logs)
+    if identity is None and not any(log.frames or log.damage for log in logs):
+        return  # killed before its first record: nothing was logged, so nothing is missing
     if identity is None:
         result.problem = "its log holds no record that says which run it is"
         return
@@ -209,7 +211,10 @@ class FolderFollower:
             return True
 
         async with self._destination.transport(identity, writer) as transport:
-            uploader = Uploader(follower, transport, more, self._diagnostics)
+            # A process elsewhere that is silent may be dead: only what it logs speaks for it.
+            uploader = Uploader(
+                follower, transport, more, self._diagnostics, alive=lambda: bool(is_writer_alive(identity))
+            )
             await uploader.run()
         for text in follower.damage:
             self._say_once(f"{directory}: {text}")

@@ -46,7 +46,7 @@ class Uploader:
     ``acked`` is the last record the server has committed, ``sent`` how many went out now, ``problem`` what
     keeps the upload from going on right now (None: nothing). ``patience`` is the number of failures in a
     row after which it gives up (None: never; what needs a person to mend it is then looked at again every
-    minute).
+    minute). ``alive`` says whether the run's process is there: only then is the server told so in silent times.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Uploader:
         more: MoreToCome,
         diagnostics: Diagnostics,
         patience: int | None = None,
+        alive: Callable[[], bool] = lambda: True,
     ) -> None:
         self.acked = 0
         self.sent = 0
@@ -66,6 +67,7 @@ class Uploader:
         self._more = more
         self._diagnostics = diagnostics
         self._patience = patience
+        self._alive = alive
         self._backoff = Backoff()
         self._hurry = asyncio.Event()
         self._hurrying = False
@@ -128,6 +130,8 @@ class Uploader:
 
     async def _beat(self) -> None:
         self._contact_s = time.monotonic()
+        if not self._alive():
+            return
         answer = await self._asked(self._transport.heartbeat(self.acked))
         if answer is not None and answer.status == 200:
             self._reached()

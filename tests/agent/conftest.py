@@ -52,6 +52,7 @@ class Received:
     """One request, as a fault sees it; ``accept`` applies it and returns the honest answer."""
 
     method: str
+    run: str
     first: int
     count: int
     number: int
@@ -152,6 +153,7 @@ class IngestServer:
             body = gzip.decompress(body)
         received = Received(
             request.method,
+            info["run"],
             first,
             count,
             len(self.requests),

@@ -234,6 +234,39 @@ def test_a_followed_folder_brings_new_runs_and_new_rows(offline: Callable[..., t
     )
 
 
+def test_following_a_dead_run_does_not_keep_it_alive_on_the_server(
+    offline: Callable[..., trialog.Run], script: Callable[..., Any], server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server calls a run lost when it hears nothing; whoever follows its folder must not speak for it."""
+    monkeypatch.setattr("trialog.agent.uploader.HEARTBEAT_S", 0.2)
+    monkeypatch.setattr("trialog.agent.sync.SCAN_INTERVAL_S", 0.05)
+    server.start()
+    done = script(
+        """
+        import os, trialog
+        run = trialog.init(id="dead", project="p", mode="offline", settings={"silent": True})
+        run.log({"i": 0})
+        run.summary["i"]
+        os._exit(1)
+        """
+    )
+    assert done.returncode == 1
+    run = offline(id="alive")
+    run.log({"i": 0})
+    speaking: list[str] = []
+
+    def listen(request: Any) -> None:
+        if request.method == "POST" and request.count == 0:
+            speaking.append(request.run)
+
+    server.fault = listen
+    follower = FolderFollower(Path("trialog-runs"), Destination(server.base_url, KEY, "me"), print)
+    threading.Thread(target=follower.run, daemon=True).start()
+    server.wait(lambda: {key[2] for key in server.writers} == {"dead", "alive"}, "both runs")
+    server.wait(lambda: speaking.count("alive") >= 3, "signs of life")
+    assert set(speaking) == {"alive"}
+
+
 def test_a_copied_directory_uploads_from_elsewhere(
     offline: Callable[..., trialog.Run], server: Any, tmp_path: Path
 ) -> None:
