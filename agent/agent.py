@@ -27,7 +27,7 @@ from trialog.agent.uploader import Uploader
 from trialog.agent.wal.follower import LogFollower
 from trialog.agent.wal.writer import SegmentWriter
 
-START_TIMEOUT_S = 5.0
+START_TIMEOUT_S = 2.0
 DISK_TIMEOUT_S = 5.0
 UNREACHABLE_GRACE_S = 3.0
 INTERRUPTED_TIMEOUT_S = 2.0

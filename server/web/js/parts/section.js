@@ -4,15 +4,18 @@ import { param, setParams } from "../router.js";
 import { SYSTEM } from "../sections.js";
 import { Chart } from "./chart.js";
 
+const UNNAMED = "~";
+const foldMarks = () => new Set((param("fold") ?? "").split(",").filter(Boolean));
+
 /** The sections folded by hand and, with a "-", those unfolded although they start folded. */
 function isFolded(name, initially) {
-  const marks = (param("fold") ?? "").split(",");
-  return initially ? !marks.includes(`-${name}`) : marks.includes(name);
+  const marks = foldMarks();
+  return initially ? !marks.has(`-${name}`) : marks.has(name || UNNAMED);
 }
 
 function toggle(name, initially) {
-  const marks = new Set((param("fold") ?? "").split(",").filter(Boolean));
-  const mark = initially ? `-${name}` : name;
+  const marks = foldMarks();
+  const mark = initially ? `-${name}` : name || UNNAMED;
   if (!marks.delete(mark)) marks.add(mark);
   setParams({ fold: [...marks].join(",") });
 }
