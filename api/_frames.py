@@ -15,6 +15,7 @@ payload. The salt keeps a frame that is quoted inside a payload from ever passin
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import struct
 import zlib
@@ -102,6 +103,22 @@ class SegmentHeader:
                 "the file was left as it is: read it with a newer trialog"
             )
         return cls(salt, run_hash, writer, segment, first_seq, wall)
+
+
+def recover_header(data: bytes) -> SegmentHeader | None:
+    """
+    Read a header in which one bit is wrong, or return None.
+
+    Without its salt no frame of a segment could be read. The checksum tells every single wrong bit apart, so the
+    header with that bit turned back is the one that was written.
+    """
+    for bit in range(8 * HEADER_BYTES if len(data) >= HEADER_BYTES else 0):
+        mended = bytearray(data[:HEADER_BYTES])
+        mended[bit // 8] ^= 1 << bit % 8
+        if _CRC.unpack_from(mended, _HEADER.size)[0] == zlib.crc32(mended[: _HEADER.size]):
+            with contextlib.suppress(CorruptLogError):
+                return SegmentHeader.unpack(bytes(mended))
+    return None
 
 
 @dataclass(frozen=True)

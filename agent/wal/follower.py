@@ -13,7 +13,7 @@ from pathlib import Path
 import aiofiles
 
 from trialog._errors import CorruptLogError
-from trialog._frames import HEADER_BYTES, MAX_PAYLOAD_BYTES, FrameType, SegmentHeader, pack_frame
+from trialog._frames import HEADER_BYTES, MAX_PAYLOAD_BYTES, FrameType, SegmentHeader, pack_frame, recover_header
 from trialog._records import Kind, make_packer, pack_anchor
 from trialog.agent.wal.reader import Found, scan
 from trialog.agent.wal.segments import list_segments
@@ -100,7 +100,10 @@ class LogFollower:
             header = SegmentHeader.unpack(head)
         except CorruptLogError as error:
             self._report(f"{path.name}: {error}")
-            return False
+            recovered = recover_header(head)
+            if recovered is None:
+                return False
+            header = recovered
         if header.writer != self._writer:
             self._report(f"{path.name}: holds records of another writer ({header.writer:016x}); left out")
             return False

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from trialog._errors import CorruptLogError
-from trialog._frames import FRAME_MAGIC, HEADER_BYTES, Frame, FrameType, SegmentHeader, unpack_frame
+from trialog._frames import FRAME_MAGIC, HEADER_BYTES, Frame, FrameType, SegmentHeader, recover_header, unpack_frame
 from trialog.agent.wal.segments import list_segments
 
 
@@ -75,7 +75,10 @@ def _read_segment(path: Path, log: Log) -> SegmentHeader | None:
     except CorruptLogError as error:
         if len(data) >= HEADER_BYTES:
             log.damage.append(f"{path.name}: {error}")
-        return None
+        recovered = recover_header(data)
+        if recovered is None:
+            return None
+        header = recovered
     if header.writer != log.writer:
         log.damage.append(f"{path.name}: holds records of another writer ({header.writer:016x}); left out")
         return None

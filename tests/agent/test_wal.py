@@ -126,7 +126,7 @@ async def test_a_flipped_bit_costs_one_frame_and_is_reported(tmp_path: Path) -> 
         assert bool(log.damage) == lost, bit
 
 
-async def test_a_flipped_bit_in_a_segments_header_is_reported_and_nothing_wrong_read(tmp_path: Path) -> None:
+async def test_a_flipped_bit_in_a_segments_header_is_reported_and_costs_nothing(tmp_path: Path) -> None:
     await write_log(tmp_path, 2)
     (path,) = tmp_path.glob("*.tlog")
     whole = path.read_bytes()
@@ -136,8 +136,28 @@ async def test_a_flipped_bit_in_a_segments_header_is_reported_and_nothing_wrong_
         broken[bit // 8] ^= 1 << bit % 8
         path.write_bytes(broken)
         log = read_one(tmp_path)
-        assert values(log).items() <= truth.items(), bit
+        assert values(log) == truth, bit
         assert log.damage, bit
+        follower = LogFollower(tmp_path, 7)
+        batch = await follower.next_batch(0, 1 << 20)
+        assert batch is not None, bit
+        assert (batch.first, batch.last) == (1, 4), bit
+        assert follower.damage, bit
+
+
+async def test_a_destroyed_header_costs_its_segment_and_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "MAX_SEGMENT_BYTES", 200)
+    await write_log(tmp_path, 12)
+    truth = values(read_one(tmp_path))
+    path = list_segments(tmp_path)[7][1]
+    path.write_bytes(bytes(64) + path.read_bytes()[64:])
+    log = read_one(tmp_path)
+    assert values(log).items() < truth.items()
+    assert len(log.damage) == 2
+    assert path.name in log.damage[0]
+    assert "are missing" in log.damage[1]
 
 
 async def test_a_destroyed_sector_costs_its_frames_only(tmp_path: Path) -> None:
