@@ -16,6 +16,18 @@ export const zoom = computed(() => {
   return param("zoom") && from < to ? [from, to] : null;
 });
 
+/** The axis of one chart: system statistics have no steps, so they are drawn over time. @param {string} metric */
+export const axisOf = (metric) => (metric.startsWith("system/") && xAxis.value === "step" ? "relative" : xAxis.value);
+
+/** What of the x axis a chart shows; a zoom in steps means nothing to a chart over time. */
+export const zoomOf = (metric) => (axisOf(metric) === xAxis.value ? zoom.value : null);
+
+/** Zoom all charts to a range that was chosen in the chart of `metric`; null shows everything. */
+export function zoomFrom(metric, range) {
+  if (range && axisOf(metric) !== xAxis.value) setAxis(axisOf(metric));
+  setZoom(range);
+}
+
 export const setZoom = (range) => setParams({ zoom: range ? `${tidy(range[0])}:${tidy(range[1])}` : null });
 export const setAxis = (axis) => setParams({ x: axis === "step" ? null : axis, zoom: null });
 export const setSmoothing = (weight) => setParams({ smooth: weight > 0 ? String(weight) : null });

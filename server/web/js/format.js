@@ -80,5 +80,13 @@ export function formatValue(value) {
   return String(plain);
 }
 
+/** A number of bytes with a binary unit. @param {number} bytes */
+export function formatBytes(bytes) {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let unit = 0;
+  for (; bytes >= 1024 && unit < units.length - 1; unit++) bytes /= 1024;
+  return `${Number(bytes.toPrecision(3))} ${units[unit]}`;
+}
+
 /** What a state is called on the page. */
 export const stateWord = (state) => ({ lost: "lost contact" })[state] ?? state;

@@ -1,5 +1,4 @@
 /** The one tooltip of the page: the values of the chart under the pointer, at its x. */
-import { AXES, xAxis } from "./chart-view.js";
 import { nearestIndex } from "./chart-draw.js";
 import { formatDuration, formatNumber, formatTime, shorten } from "./format.js";
 
@@ -25,12 +24,15 @@ export function rowsAt(lines, x) {
   return rows.sort((a, b) => b.value - a.value);
 }
 
-/** Show rows beside the pointer, never over it. @param {string|null} nearest id of the run nearest to the pointer */
-export function showTooltip(rows, nearest, pointerX, pointerY) {
+/**
+ * Show rows beside the pointer, never over it.
+ * @param {object[]} rows @param {string|null} nearest id of the run nearest to the pointer @param {string} axis
+ */
+export function showTooltip(rows, nearest, axis, pointerX, pointerY) {
   if (!rows.length) return hideTooltip();
   rows = [...rows.filter((row) => row.run.id === nearest), ...rows.filter((row) => row.run.id !== nearest)];
   const table = document.createElement("table");
-  for (const row of rows.slice(0, MOST_ROWS)) table.append(makeRow(row, row.run.id === nearest));
+  for (const row of rows.slice(0, MOST_ROWS)) table.append(makeRow(row, row.run.id === nearest, axis));
   const parts = [table];
   if (rows.length > MOST_ROWS) parts.push(line(`+${rows.length - MOST_ROWS} more`));
   element.replaceChildren(...parts);
@@ -45,7 +47,7 @@ export function hideTooltip() {
   element.hidden = true;
 }
 
-function makeRow({ run, color, value, raw, smoothed, x }, nearest) {
+function makeRow({ run, color, value, raw, smoothed, x }, nearest, axis) {
   const row = document.createElement("tr");
   if (nearest) row.className = "nearest";
   const key = document.createElement("span");
@@ -55,7 +57,7 @@ function makeRow({ run, color, value, raw, smoothed, x }, nearest) {
   swatch.append(key);
   row.append(swatch, cell(shorten(run.name, 32)), cell(formatNumber(value), "number"));
   if (smoothed) row.append(cell(raw === null ? "" : `raw ${formatNumber(raw)}`, "number at"));
-  row.append(cell(formatX(x), "at"));
+  row.append(cell(formatX(x, axis), "at"));
   return row;
 }
 
@@ -73,9 +75,9 @@ function line(text) {
   return div;
 }
 
-/** A place on the x axis in words. */
-export function formatX(x) {
-  if (xAxis.value === "time") return formatTime(x);
-  if (xAxis.value === "relative") return formatDuration(x);
-  return `${AXES.step} ${formatNumber(x)}`;
+/** A place on an x axis in words. @param {number} x @param {string} axis */
+export function formatX(x, axis) {
+  if (axis === "time") return formatTime(x);
+  if (axis === "relative") return formatDuration(x);
+  return `step ${formatNumber(x)}`;
 }

@@ -1,7 +1,7 @@
 /** One metric of the shown runs as a chart that fetches its own data while it is in sight. */
 import { effect, html, signal, untracked, useEffect, useMemo, useRef } from "../dom.js";
 import { fetchSeries } from "../api.js";
-import { logY, setZoom, smoothing, xAxis, zoom } from "../chart-view.js";
+import { axisOf, logY, smoothing, zoomFrom, zoomOf } from "../chart-view.js";
 import { shorten } from "../format.js";
 import { colorOf } from "../palette.js";
 import { Plot } from "../plot.js";
@@ -35,7 +35,7 @@ class ChartModel {
     let seen = this.store.ticks.peek();
     const stops = [
       effect(() => {
-        const wanted = this.inSight.value && { runs: this.runs.value, x: xAxis.value, smooth: smoothing.value, zoom: zoom.value };
+        const wanted = this.inSight.value && { runs: this.runs.value, x: axisOf(this.metric), smooth: smoothing.value, zoom: zoomOf(this.metric) };
         if (wanted) untracked(() => this.#schedule(this.series.peek() ? DEBOUNCE_MS : 0));
       }),
       effect(() => {
@@ -44,7 +44,7 @@ class ChartModel {
         const touched = untracked(() => this.runs.value.some((run) => (this.store.touched.get(run.id) ?? 0) > seen));
         seen = tick;
         if (!touched) return;
-        if (zoom.peek()) this.stale.value = true;
+        if (untracked(() => zoomOf(this.metric))) this.stale.value = true;
         else untracked(() => this.#schedule(Math.max(DEBOUNCE_MS, this.fetchedAt + REFRESH_MS - Date.now()), true));
       }),
     ];
@@ -68,6 +68,7 @@ class ChartModel {
   async #fetch() {
     const runs = this.runs.peek();
     this.abort?.abort();
+    this.query = untracked(() => ({ x: axisOf(this.metric), range: zoomOf(this.metric), weight: smoothing.value }));
     if (!runs.length) {
       this.series.value = [];
       return;
@@ -78,10 +79,10 @@ class ChartModel {
     const query = {
       runs: runs.map((run) => run.id),
       keys: [this.metric],
-      x: xAxis.peek(),
-      range: zoom.peek(),
+      x: this.query.x,
+      range: this.query.range,
       buckets: Math.min(MOST_BUCKETS, Math.max(200, Math.round(this.width))),
-      smooth: smoothing.peek() ? { kind: "ema", weight: smoothing.peek() } : null,
+      smooth: this.query.weight ? { kind: "ema", weight: this.query.weight } : null,
     };
     try {
       const { series } = await fetchSeries(this.store.entity, this.store.project, query, abort.signal);
@@ -139,15 +140,16 @@ function observeSight(element, report) {
 function mountPlot(host, model) {
   let plot = null;
   const remake = effect(() => {
-    const options = { axis: xAxis.value, logY: logY.value, onZoom: setZoom, onMove };
+    const onZoom = (range) => zoomFrom(model.metric, range);
+    const options = { axis: axisOf(model.metric), logY: logY.value, onZoom, onMove };
     untracked(() => {
       plot?.destroy();
       plot = new Plot(host, options);
-      plot.show(linesOf(model), zoom.peek());
+      plot.show(linesOf(model), zoomOf(model.metric));
     });
   });
   const refill = effect(() => {
-    const range = zoom.value;
+    const range = zoomOf(model.metric);
     if (model.series.value) untracked(() => plot.show(linesOf(model), range));
   });
   const restyle = effect(() => {
@@ -166,7 +168,7 @@ function mountPlot(host, model) {
     const nearest = nearestRow(rows, plot, pixelY);
     model.store.hovered.value = nearest;
     if (x === null || event.buttons) hideTooltip();
-    else showTooltip(rows, nearest, event.clientX, event.clientY);
+    else showTooltip(rows, nearest, axisOf(model.metric), event.clientX, event.clientY);
   }
 
   return () => {

@@ -1,7 +1,7 @@
 /** One run: what it is, its curves, and its machine. */
 import { computed, html, runColor, useEffect, useMemo, useState } from "../dom.js";
 import { get, pathOf } from "../api.js";
-import { formatAge, formatDuration, formatTime, formatValue, stateWord } from "../format.js";
+import { formatAge, formatBytes, formatDuration, formatTime, formatValue, stateWord } from "../format.js";
 import { colorOf } from "../palette.js";
 import { param, setParams } from "../router.js";
 import { SYSTEM, sectionsOf } from "../sections.js";
@@ -82,7 +82,7 @@ function Overview({ run, details }) {
     ["job type", run.job_type],
     ["user", run.user],
     ["attempt", run.attempt > 1 ? run.attempt : null],
-    ...Object.entries(details?.metadata ?? {}),
+    ...Object.entries(details?.metadata ?? {}).map(aboutMachine),
   ].filter(([, value]) => value !== null && value !== undefined && value !== "");
   return html`
     <div class="padded facts">
@@ -92,6 +92,12 @@ function Overview({ run, details }) {
       <${Card} title="Summary" rows=${summary} nothing="nothing logged yet" />
       <${Card} title="About" rows=${about} nothing="" />
     </div>`;
+}
+
+/** A line of the metadata as people read it. */
+function aboutMachine([name, value]) {
+  if (name.endsWith("_bytes")) return [name.slice(0, -"_bytes".length), formatBytes(value)];
+  return [name, typeof value === "number" ? String(value) : value];
 }
 
 function Card({ title, rows, nothing }) {
