@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 import stat
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,18 +67,28 @@ def read_credential(base_url: str) -> Credential | None:
     Raises:
         SettingsError: other accounts could read the file, so its keys are not used.
     """
-    entry = _read().get("servers", {}).get(base_url)
-    if not isinstance(entry, dict) or not isinstance(entry.get("api_key"), str):
-        return None
-    return Credential(entry["api_key"], str(entry.get("user", "")), str(entry.get("instance", "")))
+    return _decode(_read().get("servers", {}).get(base_url))
 
 
-def store_credential(base_url: str, credential: Credential) -> Path:
-    """Store (or replace) the key for a server and return the file's path; other servers' keys stay."""
+def read_credentials_of(instance: str) -> dict[str, Credential]:
+    """Return the stored keys for one server instance, by the address it had when each was stored."""
+    entries = {url: _decode(entry) for url, entry in _read().get("servers", {}).items()}
+    return {url: found for url, found in entries.items() if found is not None and found.instance == instance}
+
+
+def store_credential(base_url: str, credential: Credential, instead_of: Iterable[str] = ()) -> Path:
+    """
+    Store (or replace) the key for a server and return the file's path.
+
+    Keys under the addresses ``instead_of`` are forgotten; other servers' keys stay.
+    """
     path = credentials_path()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     data = _read()
-    data.setdefault("servers", {})[base_url] = asdict(credential)
+    servers = data.setdefault("servers", {})
+    for old in instead_of:
+        servers.pop(old, None)
+    servers[base_url] = asdict(credential)
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -91,6 +102,12 @@ def store_credential(base_url: str, credential: Credential) -> Path:
             fresh.unlink()
         raise
     return path
+
+
+def _decode(entry: Any) -> Credential | None:
+    if not isinstance(entry, dict) or not isinstance(entry.get("api_key"), str):
+        return None
+    return Credential(entry["api_key"], str(entry.get("user", "")), str(entry.get("instance", "")))
 
 
 def _read() -> dict[str, Any]:

@@ -10,10 +10,11 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from trialog._credentials import Credential, credentials_path, read_credential, store_credential
+from trialog._credentials import Credential, credentials_path, read_credentials_of, store_credential
 from trialog.server.app import OPENED, Opened, create_app
 from trialog.server.errors import StartError
 from trialog.server.settings import ServerAddress, ServerSettings, is_loopback, is_wildcard
@@ -100,21 +101,24 @@ def _introduce(opened: Opened, settings: ServerSettings, port: int) -> ServerAdd
 
 
 def _store_key(opened: Opened, base_urls: list[str]) -> None:
-    def key_of(url: str) -> str | None:
-        stored = read_credential(url)
-        if stored is None or stored.instance != opened.instance:
-            return None
-        found = opened.database.read_now(lambda snapshot: identity_of_key(snapshot.meta, stored.api_key))
-        return stored.api_key if found == opened.owner else None
+    """Keep one key of this server under its present addresses; its former loopback addresses are forgotten."""
+    stored = read_credentials_of(opened.instance)
 
-    keys = {url: key_of(url) for url in base_urls}
-    if all(keys.values()):
+    def is_good(credential: Credential) -> bool:
+        found = opened.database.read_now(lambda snapshot: identity_of_key(snapshot.meta, credential.api_key))
+        return found == opened.owner
+
+    good = {url: found for url, found in stored.items() if is_good(found)}
+    if all(url in good for url in base_urls):
         return
-    key = next(filter(None, keys.values()), None)
-    if key is None:
+    kept = next(iter(good.values()), None)
+    if kept is None:
         key = opened.database.submit(lambda c: make_key(c, opened.owner.account_id)).result()
-    for url in (url for url, found in keys.items() if found is None):
-        store_credential(url, Credential(key, opened.owner.user, opened.instance))
+        kept = Credential(key, opened.owner.user, opened.instance)
+    # One process at a time serves a data folder, so a loopback address from before leads nowhere any more.
+    former = [url for url in stored if url not in base_urls and is_loopback(urlsplit(url).hostname or "")]
+    for url in base_urls:
+        store_credential(url, kept, instead_of=former)
 
 
 def _on_signals(stop: asyncio.Event) -> None:
