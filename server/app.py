@@ -58,7 +58,7 @@ def create_app(settings: ServerSettings) -> web.Application:
     app[PARTS] = Parts(
         database=opened.database,
         hub=hub,
-        authenticator=Authenticator(opened.database, opened.owner, opened.login_code),
+        authenticator=Authenticator(opened.database, opened.owner, opened.login_code, opened.instance),
         assets=Assets(),
         maintenance=Maintenance(opened.database, hub),
         hosts=HostRule(settings.host),

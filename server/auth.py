@@ -17,7 +17,7 @@ from trialog.server.storage import accounts
 from trialog.server.storage.accounts import Identity
 from trialog.server.storage.database import Database
 
-COOKIE = "trialog_session"
+_COOKIE = "trialog_session"
 
 #: A revoked key works this much longer at most.
 _TRUST_S = 1.0
@@ -31,7 +31,9 @@ Finder = Callable[[Connection, str], "Identity | None"]
 class Authenticator:
     """Tells who asks; remembers answers for a second, so that an upload does not look its key up each time."""
 
-    def __init__(self, database: Database, owner: Identity, login_code: str | None) -> None:
+    def __init__(self, database: Database, owner: Identity, login_code: str | None, instance: str) -> None:
+        # Browsers keep cookies by host, not by port: servers side by side on one machine need names of their own.
+        self.cookie = f"{_COOKIE}_{instance}"
         self._database = database
         self._owner = owner
         self._login_code = login_code
@@ -43,7 +45,7 @@ class Authenticator:
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             return await self._look_up(key.strip(), accounts.identity_of_key), False
-        token = request.cookies.get(COOKIE)
+        token = request.cookies.get(self.cookie)
         if not token:
             return None, False
         return await self._look_up(token, accounts.identity_of_session), True

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trialog.cli.requirements import require_extra
-from trialog.cli.ui import show_page
+from trialog.cli.ui import choose_port, show_page
 
 if TYPE_CHECKING:
     from trialog._reader import StoredRun
@@ -32,7 +32,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("--once", action="store_true", help="stop after the training and print its runs")
     parser.add_argument("--dir", type=Path, default=Path("trialog-demo"), help="default: trialog-demo")
-    parser.add_argument("--port", type=int, default=0, help="default: any free port")
+    parser.add_argument("--port", type=int, help="default: 8642, or any free port")
     parser.add_argument("--epochs", type=int, default=60, help="how long to train (default: 60)")
     parser.add_argument("--no-browser", action="store_true", help="print the page's address only")
     parser.set_defaults(run=run)
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     demo = Demo(arguments)
     data_dir = arguments.dir / "server"
-    serve(ServerSettings(data_dir, "127.0.0.1", arguments.port), on_start=demo.start)
+    serve(ServerSettings(data_dir, "127.0.0.1", choose_port(arguments.port)), on_start=demo.start)
     return demo.exit_code
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import socket
 import sys
 import threading
 import webbrowser
@@ -27,7 +28,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "open its page. The folder is only read.",
     )
     parser.add_argument("dir", nargs="?", type=Path, default=Path("trialog-runs"), metavar="DIR")
-    parser.add_argument("--port", type=int, default=0, help="default: any free port")
+    parser.add_argument("--port", type=int, help="default: 8642, or any free port")
     parser.add_argument("--no-browser", action="store_true", help="print the page's address only")
     parser.set_defaults(run=run)
 
@@ -46,8 +47,24 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"trialog ui follows {folder}")
         show_page(address, open_browser=not arguments.no_browser)
 
-    serve(ServerSettings(index_dir(folder), "127.0.0.1", arguments.port), on_start=on_start)
+    serve(ServerSettings(index_dir(folder), "127.0.0.1", choose_port(arguments.port)), on_start=on_start)
     return 0
+
+
+def choose_port(wanted: int | None) -> int:
+    """Return the wanted port, else the usual one if it is free, else 0 for any; a steady address is worth having."""
+    from trialog.server import DEFAULT_PORT
+
+    if wanted is not None:
+        return wanted
+    with socket.socket() as probe:
+        if os.name == "posix":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", DEFAULT_PORT))
+        except OSError:
+            return 0
+    return DEFAULT_PORT
 
 
 def index_dir(folder: Path) -> Path:

@@ -7,7 +7,6 @@ from typing import Any
 from aiohttp import web
 
 from trialog._version import __version__
-from trialog.server.auth import COOKIE
 from trialog.server.errors import bad_request
 from trialog.server.parts import Call
 from trialog.server.storage import accounts
@@ -24,7 +23,7 @@ async def open_session(call: Call) -> web.Response:
     """Exchange an API key or the login code for a session cookie."""
     body = await call.json_object()
     identity = await call.parts.authenticator.log_in(api_key=_text(body, "api_key"), code=_text(body, "code"))
-    replaced = call.request.cookies.get(COOKIE)
+    replaced = call.request.cookies.get(call.parts.authenticator.cookie)
     token = await call.parts.database.write(
         lambda connection: accounts.open_session(connection, identity.account_id, replaced)
     )
@@ -32,7 +31,7 @@ async def open_session(call: Call) -> web.Response:
         call.parts.authenticator.forget(replaced)
     response = answer(_about(identity, call))
     response.set_cookie(
-        COOKIE,
+        call.parts.authenticator.cookie,
         token,
         max_age=int(accounts.SESSION_S),
         httponly=True,
@@ -45,12 +44,12 @@ async def open_session(call: Call) -> web.Response:
 
 async def close_session(call: Call) -> web.Response:
     """End the session of the cookie."""
-    token = call.request.cookies.get(COOKIE)
+    token = call.request.cookies.get(call.parts.authenticator.cookie)
     if token:
         await call.parts.database.write(lambda connection: accounts.close_session(connection, token))
         call.parts.authenticator.forget(token)
     response = answer({})
-    response.del_cookie(COOKIE, path="/")
+    response.del_cookie(call.parts.authenticator.cookie, path="/")
     return response
 
 
