@@ -29,7 +29,7 @@ export function drawLines(context, box, toX, toY, lines) {
 }
 
 function drawSeries(context, box, toX, toY, { series, color, faded, strong }) {
-  const strength = faded ? 0.18 : 1;
+  const strength = faded ? 0.25 : 1;
   context.strokeStyle = color;
   context.fillStyle = color;
   if (series.count.some((count) => count > 1)) {
@@ -42,7 +42,7 @@ function drawSeries(context, box, toX, toY, { series, color, faded, strong }) {
     strokeLine(context, toX, toY, series.x, series.last, box.ratio);
   }
   context.globalAlpha = strength;
-  context.lineWidth = (strong ? 2 * LINE : LINE) * box.ratio;
+  context.lineWidth = (strong ? 1.5 * LINE : LINE) * box.ratio;
   strokeLine(context, toX, toY, series.x, series.smooth ?? series.last, box.ratio);
   drawMarks(context, box, toX, series.nonfinite);
   context.globalAlpha = 1;

@@ -67,7 +67,7 @@ export class Plot {
       width: Math.max(host.clientWidth, 50),
       height: Math.max(host.clientHeight, 50),
       legend: { show: false },
-      padding: [8, 8, 0, 0],
+      padding: [8, 16, 0, 0],
       scales: {
         x: { time: axis === "time", range: () => this.x ?? [0, 1] },
         y: { distr: logY ? 3 : 1, range: () => this.y ?? [logY ? 1 : 0, logY ? 10 : 1] },
