@@ -84,7 +84,7 @@ def test_a_server_that_starts_later_gets_everything(
     run = online()
     log_rows(run, 50)
     debug = Path(run.dir).parent / "debug.log"
-    wait_until(lambda: "upload waits" in debug.read_text(), "a first try")
+    wait_until(lambda: debug.exists() and "upload waits" in debug.read_text(), "a first try")
     server.start()
     server.wait(lambda: server.writers and len(server.rows()) == 50, "the rows logged before")
     log_rows(run, 50, begin=50)
