@@ -175,6 +175,8 @@ def test_a_driver_that_hangs_stops_neither_logging_nor_finish(
         for step in range(100):
             run.log({"i": step})
         assert run.summary["i"] == 99
+        wait_until(lambda: stored(run).history(stream="system", pandas=False))
+        assert "system/memory_percent" in stored(run).history(stream="system", pandas=False)[0]
         begun = time.monotonic()
         run.finish()
         assert time.monotonic() - begun < 5
