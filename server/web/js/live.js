@@ -4,6 +4,9 @@ import { get, pathOf } from "./api.js";
 
 const FIRST_RETRY_S = 2;
 const LONGEST_RETRY_S = 30;
+/** So many streams in a row that end before their first tick mean that something on the way does not let them pass. */
+const POLL_AFTER = 3;
+const POLL_MS = 5000;
 
 /** null while connected or connecting for the first time; else the seconds until the next attempt. */
 export const retryIn = signal(null);
@@ -49,11 +52,27 @@ export function follow(entity, project, since, onTick) {
 
   /** A login that has ended looks to an EventSource like a dead server: ask properly first. */
   function check() {
-    get("me").then(connect, (error) => {
+    get("me").then(() => !closed && (failures >= POLL_AFTER ? poll() : connect()), fail);
+  }
+
+  function fail(error) {
+    if (closed) return;
+    isLive.value = false;
+    if (error.status === 401) location.assign("/login");
+    else countDown(Math.min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** failures++));
+  }
+
+  /** Without a stream: ask for the newest runs again and again, with the same cursor. */
+  function poll() {
+    get(`${pathOf("projects", entity, project, "runs")}?limit=1000`).then((page) => {
       if (closed) return;
-      if (error.status === 401) location.assign("/login");
-      else countDown(Math.min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** failures++));
-    });
+      const changed = page.runs.filter((run) => run.version > version);
+      version = page.version;
+      isLive.value = true;
+      retryIn.value = null;
+      onTick({ version, runs: changed, deleted: [], points: Object.fromEntries(changed.map((run) => [run.id, null])) });
+      timer = setTimeout(poll, POLL_MS);
+    }, fail);
   }
 
   connect();
