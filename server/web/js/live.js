@@ -22,6 +22,7 @@ export const isLive = signal(false);
 export function follow(entity, project, since, onTick) {
   let version = since;
   let failures = 0;
+  let endedStreams = 0;
   let source = null;
   let timer = null;
   let closed = false;
@@ -31,7 +32,7 @@ export function follow(entity, project, since, onTick) {
     source.addEventListener("tick", (event) => {
       const tick = JSON.parse(event.data);
       version = tick.version;
-      failures = 0;
+      failures = endedStreams = 0;
       isLive.value = true;
       retryIn.value = null;
       onTick(tick);
@@ -52,12 +53,18 @@ export function follow(entity, project, since, onTick) {
 
   /** A login that has ended looks to an EventSource like a dead server: ask properly first. */
   function check() {
-    get("me").then(() => !closed && (failures >= POLL_AFTER ? poll() : connect()), fail);
+    get("me").then(() => {
+      if (closed) return;
+      endedStreams += 1;
+      if (endedStreams > POLL_AFTER) poll();
+      else connect();
+    }, fail);
   }
 
   function fail(error) {
     if (closed) return;
     isLive.value = false;
+    endedStreams = 0;
     if (error.status === 401) location.assign("/login");
     else countDown(Math.min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** failures++));
   }
