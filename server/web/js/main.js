@@ -16,6 +16,8 @@ const store = signal(null);
 async function start() {
   interceptLinks();
   listenToKeys(() => store.value);
+  // A login link pasted over an open page changes the fragment only.
+  addEventListener("hashchange", () => location.hash.startsWith("#login=") && location.reload());
   await useLoginLink();
   await logIn();
   effect(keepStore);
