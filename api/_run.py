@@ -36,7 +36,7 @@ class Recorder(Protocol):
         """Return ``answer(journal)`` once every earlier call was applied."""
 
     def finish(self, exit_code: int, timeout_s: float) -> FinishReport:
-        """End the run within the time."""
+        """End the run within the time; called again, only report."""
 
     def abandon(self) -> None:
         """Forget everything, in a forked child."""
@@ -154,8 +154,12 @@ class Run:
         self._finished = True
         timeout_s = self._identity.finish_timeout_s
         self._on_finish(self)
-        report = self._recorder.finish(code, timeout_s if code == 0 else min(timeout_s, FAILED_TIMEOUT_S))
-        self._messages.finished(self, report, code, time.time() - self._started_at)
+        try:
+            self._recorder.finish(code, timeout_s if code == 0 else min(timeout_s, FAILED_TIMEOUT_S))
+        finally:
+            # Also when Ctrl-C cut the wait short: what is left, and how to send it, is said all the same.
+            report = self._recorder.finish(code, 0.0)
+            self._messages.finished(self, report, code, time.time() - self._started_at)
 
     def __enter__(self) -> Run:
         return self

@@ -120,3 +120,26 @@ def test_a_wrong_address_costs_nothing_once_the_server_is_there(tmp_path: Path, 
         [stored] = on_server(server.base_url, server.api_key, "crash").values()
         assert {step for step, _ in stored} == set(range(50))
         assert stored == next(iter(on_disk(tmp_path).values()))
+
+
+def test_ctrl_c_while_finishing_is_quick_and_says_how_to_send_the_rest(tmp_path: Path, config_dir: Path) -> None:
+    code = """
+import time, trialog
+run = trialog.init(project="x", settings={"base_url": "http://127.0.0.1:9", "api_key": "tl_none"})
+for step in range(100):
+    run.log({"loss": step})
+print("logged", flush=True)
+run.finish()
+"""
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "logged\n"
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+
+    assert process.returncode == -signal.SIGINT
+    assert errors.rstrip().endswith("KeyboardInterrupt")
+    assert "trialog sync trialog-runs/run-" in errors
+    [stored] = on_disk(tmp_path).values()
+    assert len(stored) == 100
