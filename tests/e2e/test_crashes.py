@@ -134,8 +134,7 @@ run.finish()
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
         assert process.stderr is not None
         # The first failure is told a good while after finish() began to wait.
-        while "server unreachable" not in process.stderr.readline():
-            continue
+        assert any("server unreachable" in line for line in process.stderr)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=20)
 
