@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.source import modules
+from tests.source import ROOT, modules
 
 LEAVES = {
     f"trialog.{name}"
@@ -27,11 +27,17 @@ LEAVES = {
 AGENT_FACES = {"trialog.agent", "trialog.agent.sync"}
 SERVER_FACES = {"trialog.server"}
 EDGES = ("trialog.cli", "trialog.demo", "trialog.__main__")
+#: Private modules that an edge uses, each with the reason.
+EDGE_NEEDS = {
+    ("trialog.cli.demo", "trialog._reader"): "the type of what the public Api returns",
+    ("trialog.cli.login", "trialog._server_source"): "asks the server whether a key is good",
+}
 MOST_LINES = 400
 #: Longer modules, each with the reason.
 LONGER: dict[str, str] = {}
 
 MODULES = modules()
+BARE_NAMES = ("api", "agent", "server")
 
 
 def imports(path: Path, *, at_import_only: bool = False) -> Iterator[str]:
@@ -47,18 +53,27 @@ def _imports_of(node: ast.AST, at_import_only: bool) -> Iterator[str]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import):
             yield from (alias.name for alias in child.names)
-        elif isinstance(child, ast.ImportFrom) and child.module:
+        elif isinstance(child, ast.ImportFrom):
+            assert child.module and not child.level, "import by the full name"
             yield child.module
             names = {alias.name for alias in child.names} - _exported_by(child.module)
             yield from (f"{child.module}.{name}" for name in names if f"{child.module}.{name}" in MODULES)
         elif not (at_import_only and _is_put_off(child)):
+            if isinstance(child, ast.Call) and "import_module" in ast.unparse(child):
+                yield from _named_in(child)
             yield from _imports_of(child, at_import_only)
 
 
 def _is_put_off(node: ast.AST) -> bool:
     if isinstance(node, ast.If):
         return "TYPE_CHECKING" in ast.unparse(node.test)
-    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+
+
+def _named_in(call: ast.Call) -> set[str]:
+    """The modules that a call of ``importlib.import_module`` names, also when the call is handed to a thread."""
+    texts = {node.value for node in ast.walk(call) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return texts & set(MODULES)
 
 
 def _exported_by(module: str) -> set[str]:
@@ -79,9 +94,23 @@ def is_in(name: str, package: str) -> bool:
     return name == package or name.startswith(package + ".")
 
 
+def is_edge(name: str) -> bool:
+    return any(is_in(name, edge) for edge in EDGES)
+
+
+def is_heavy(name: str) -> bool:
+    return is_in(name, "trialog.agent") or is_in(name, "trialog.server")
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_nobody_imports_the_folders_by_their_bare_names(name: str) -> None:
-    assert not {found for found in imports(MODULES[name]) if found.split(".")[0] in ("api", "agent", "server")}
+    assert not {found for found in imports(MODULES[name]) if found.split(".")[0] in BARE_NAMES}
+
+
+@pytest.mark.parametrize("folder", ["benchmarks", "docs", "examples", "tests"])
+def test_nothing_beside_the_packages_imports_the_folders_by_their_bare_names(folder: str) -> None:
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        assert not {found for found in imports(path) if found.split(".")[0] in BARE_NAMES}, path
 
 
 @pytest.mark.parametrize("name", sorted(LEAVES))
@@ -99,21 +128,21 @@ def test_the_server_imports_itself_and_leaves(name: str) -> None:
     assert not {found for found in ours(MODULES[name]) if not is_in(found, "trialog.server") and found not in LEAVES}
 
 
-@pytest.mark.parametrize(
-    "name", [n for n in MODULES if not any(is_in(n, p) for p in ("trialog.agent", "trialog.server", *EDGES))]
-)
-def test_the_api_knows_the_agent_by_its_face_and_the_server_not_at_all(name: str) -> None:
+@pytest.mark.parametrize("name", [name for name in MODULES if not is_heavy(name) and not is_edge(name)])
+def test_the_api_knows_the_agent_by_its_face_and_neither_the_server_nor_the_edges(name: str) -> None:
     found = ours(MODULES[name])
-    assert not {one for one in found if is_in(one, "trialog.server")}
-    assert {one for one in found if is_in(one, "trialog.agent")} <= AGENT_FACES
+    assert {one for one in found if is_heavy(one)} <= AGENT_FACES
+    assert not {one for one in found if is_edge(one)}
 
 
-@pytest.mark.parametrize("name", [n for n in MODULES if any(is_in(n, p) for p in EDGES)])
-def test_an_edge_loads_agent_and_server_by_their_faces_and_only_when_it_runs(name: str) -> None:
-    heavy = {one for one in ours(MODULES[name]) if is_in(one, "trialog.agent") or is_in(one, "trialog.server")}
+@pytest.mark.parametrize("name", [name for name in MODULES if is_edge(name)])
+def test_an_edge_uses_public_names_and_loads_agent_and_server_by_their_faces_when_it_runs(name: str) -> None:
+    found = ours(MODULES[name])
+    heavy = {one for one in found if is_heavy(one)}
     assert heavy <= AGENT_FACES | SERVER_FACES
-    at_import = ours(MODULES[name], at_import_only=True)
-    assert not at_import & heavy
+    assert not ours(MODULES[name], at_import_only=True) & heavy
+    others = {one for one in found - heavy - LEAVES - {"trialog"} if not is_edge(one)}
+    assert others == {needed for edge, needed in EDGE_NEEDS if edge == name}
 
 
 @pytest.mark.parametrize("name", MODULES)

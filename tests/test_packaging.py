@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import configparser
 import email
+import shutil
 import subprocess
 import sys
+import tarfile
 import venv
 import zipfile
+from email.message import Message
 from pathlib import Path
 
 import pytest
 
+import trialog
 from tests.source import PACKAGES, ROOT
 
 pytestmark = pytest.mark.packaging
@@ -27,13 +31,28 @@ print(stored.state, stored.summary["loss"], stored.config["lr"])
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT)]
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """
+    The folder of a source archive and of the wheel that was built from it, so that one comparison checks both.
+
+    The sources are copied first: setuptools would put modules that an earlier build left in ``build/`` into the wheel.
+    """
+    sources, folder = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("dist")
+    for name in ("api", "agent", "server"):
+        shutil.copytree(ROOT / name, sources / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("LICENSE", "README.md", "pyproject.toml", "setup.cfg", "setup.py"):
+        shutil.copy(ROOT / name, sources)
+    command = [sys.executable, "-m", "build", "--outdir", str(folder), str(sources)]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "deprecat" not in (done.stdout + done.stderr).lower()
-    [path] = folder.glob("*.whl")
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert "deprecat" not in said.lower(), said
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(dist: Path) -> Path:
+    [path] = dist.glob("*.whl")
     return path
 
 
@@ -67,15 +86,37 @@ def test_the_package_list_is_the_folders() -> None:
     assert listed == folders
 
 
-def test_a_plain_install_pulls_in_only_the_clients_few_dependencies(wheel: Path) -> None:
+def metadata_of(wheel: Path) -> Message:
     with zipfile.ZipFile(wheel) as archive:
         [name] = [one for one in archive.namelist() if one.endswith(".dist-info/METADATA")]
-        metadata = email.message_from_bytes(archive.read(name))
-    required = metadata.get_all("Requires-Dist") or []
+        return email.message_from_bytes(archive.read(name))
+
+
+def test_the_source_archive_brings_its_licence_and_readme(dist: Path) -> None:
+    [path] = dist.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"LICENSE", "README.md", "pyproject.toml", "setup.cfg"} <= names
+
+
+def test_a_plain_install_pulls_in_only_the_clients_few_dependencies(wheel: Path) -> None:
+    required = metadata_of(wheel).get_all("Requires-Dist") or []
     base = {one.split(">")[0] for one in required if "extra ==" not in one}
     assert base == {"aiofiles", "aiohttp", "msgpack", "nvidia-ml-py", "psutil"}
-    assert set(metadata.get_all("Provides-Extra") or []) == {"server", "postgres", "s3", "demo", "dev", "all"}
-    assert "MIT" in (metadata["License-Expression"] or metadata["License"])
+
+
+def test_the_extras_are_these_and_all_holds_every_one_for_users(wheel: Path) -> None:
+    assert set(metadata_of(wheel).get_all("Provides-Extra") or []) == {"server", "postgres", "s3", "demo", "dev", "all"}
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    assert config["options.extras_require"]["all"].strip() == "trialog[server,postgres,s3,demo]"
+
+
+def test_the_wheel_says_its_licence_version_and_pythons(wheel: Path) -> None:
+    metadata = metadata_of(wheel)
+    assert metadata["License-Expression"] == "MIT"
+    assert metadata["License-File"] == "LICENSE"
+    assert metadata["Version"] == trialog.__version__
     assert metadata["Requires-Python"] == ">=3.10"
 
 

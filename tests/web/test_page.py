@@ -78,6 +78,9 @@ def test_the_demo_curves_grow_while_its_training_runs(browser: Any, tmp_path: Pa
         try:
             link = next(found[0] for line in demo.stdout if (found := re.search(r"http://\S+#login=\S+", line)))
             page = browser.new_page(viewport={"width": 1280, "height": 800})
+            complaints: list[str] = []
+            page.on("console", lambda message: complaints.append(message.text))
+            page.on("pageerror", lambda error: complaints.append(str(error)))
             page.goto(link)
             page.get_by_role("link", name="digits").click()
             wait_for_points(page, "train/loss", 100)
@@ -89,6 +92,7 @@ def test_the_demo_curves_grow_while_its_training_runs(browser: Any, tmp_path: Pa
             assert chart(page, "train/loss").get_attribute("data-series") == "5"
             expect(page.locator("[data-testid=run-row][data-state=finished]")).to_have_count(5, timeout=60_000)
             page.close()
+            assert complaints == []
         finally:
             demo.terminate()
 

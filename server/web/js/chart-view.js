@@ -1,5 +1,5 @@
 /** How all charts of a page look at their data: x axis, smoothing, zoom, scale. Kept in the address. */
-import { computed, signal } from "./dom.js";
+import { computed } from "./dom.js";
 import { param, setParams } from "./router.js";
 
 export const AXES = { step: "step", relative: "relative time", time: "wall time" };
@@ -34,6 +34,3 @@ export const setSmoothing = (weight) => setParams({ smooth: weight > 0 ? String(
 export const setLogY = (on) => setParams({ log: on ? "1" : null });
 
 const tidy = (value) => Number(value.toPrecision(10));
-
-/** Where the pointer is: {x, key} in data, for the line in every chart; null outside. */
-export const cursor = signal(null);

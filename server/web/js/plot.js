@@ -1,7 +1,8 @@
 /** One uPlot with our own drawing: axes, zoom and cursor are its part, the lines are chart-draw's. */
 import uPlot from "../vendor/uplot/uPlot.esm.js";
+import { xTicks } from "./axis.js";
 import { drawLines, extentOf } from "./chart-draw.js";
-import { formatDuration, formatTick } from "./format.js";
+import { formatTick } from "./format.js";
 import { token } from "./theme.js";
 
 const Y_AXIS_WIDTH = 46;
@@ -62,7 +63,6 @@ export class Plot {
     const { axis, logY } = this.options;
     const ink = { stroke: () => token("soft"), font: "12px system-ui, sans-serif", ticks: { show: false } };
     const grid = { stroke: () => token("line"), width: 1 };
-    const xValues = axis === "time" ? {} : { values: (_, ticks) => ticks.map(axis === "relative" ? formatDuration : formatTick) };
     return {
       width: Math.max(host.clientWidth, 50),
       height: Math.max(host.clientHeight, 50),
@@ -73,7 +73,7 @@ export class Plot {
         y: { distr: logY ? 3 : 1, range: () => this.y ?? [logY ? 1 : 0, logY ? 10 : 1] },
       },
       axes: [
-        { ...ink, ...xValues, grid: { show: false }, size: 24, gap: 4, space: 72 },
+        { ...ink, ...xTicks(axis), grid: { show: false }, size: 24, gap: 4, space: 64 },
         {
           ...ink, grid, size: Y_AXIS_WIDTH, gap: 4, space: 44,
           values: (_, ticks) => ticks.map((tick) => (tick === null ? null : formatTick(tick))),

@@ -8,9 +8,17 @@ addEventListener("popstate", () => {
   address.value = here();
 });
 
+function partsOf(path) {
+  try {
+    return path.split("/").filter(Boolean).map(decodeURIComponent);
+  } catch {
+    return ["a path that is not encoded as one"];
+  }
+}
+
 /** The view that the path means. */
 export const route = computed(() => {
-  const parts = address.value.path.split("/").filter(Boolean).map(decodeURIComponent);
+  const parts = partsOf(address.value.path);
   if (parts.length === 0) return { view: "projects" };
   if (parts.length === 1 && parts[0] === "login") return { view: "login" };
   if (parts.length === 2) return { view: "project", entity: parts[0], project: parts[1] };

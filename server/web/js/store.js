@@ -18,9 +18,8 @@ export class ProjectStore {
     this.keys = signal([]);
     this.loaded = signal(false);
     this.error = signal(null);
-    /** Grows with every tick that brought points; `touched` says for which runs. */
-    this.ticks = signal(0);
-    this.touched = new Map();
+    /** The points of the last tick that brought some, as the stream has them. */
+    this.points = signal({});
     this.hovered = signal(null);
     this.selected = signal(new Set());
     this.listed = computed(() => this.#list());
@@ -29,10 +28,12 @@ export class ProjectStore {
     this.stop = () => {};
     this.closed = false;
     this.keysAt = 0;
+    this.keysTimer = null;
   }
 
   /** Load everything, then follow what changes. */
   async open() {
+    this.error.value = null;
     try {
       let version = 0;
       await eachRunPage(this.entity, this.project, (page) => {
@@ -50,6 +51,7 @@ export class ProjectStore {
 
   close() {
     this.closed = true;
+    clearTimeout(this.keysTimer);
     this.stop();
   }
 
@@ -114,21 +116,22 @@ export class ProjectStore {
         for (const id of tick.deleted) next.delete(id);
         this.runs.value = next;
       }
-      const runs = Object.entries(tick.points);
-      if (runs.length) this.#touch(runs);
+      const ofRuns = Object.values(tick.points);
+      if (!ofRuns.length) return;
+      this.points.value = tick.points;
+      const known = new Set(this.keys.value.map((key) => key.key));
+      if (ofRuns.some((points) => points === null || Object.keys(points).some((key) => !known.has(key)))) this.#wantKeys();
     });
   }
 
-  #touch(runs) {
-    let fresh = false;
-    const known = new Set(this.keys.value.map((key) => key.key));
-    const tick = this.ticks.value + 1;
-    for (const [id, points] of runs) {
-      this.touched.set(id, tick);
-      fresh ||= points === null || Object.keys(points).some((key) => !known.has(key));
-    }
-    this.ticks.value = tick;
-    if (fresh && Date.now() - this.keysAt > KEYS_EVERY_MS) this.#loadKeys().catch(() => (this.keysAt = 0));
+  /** Load the keys anew, soon, and not more often than every three seconds. */
+  #wantKeys() {
+    if (this.keysTimer !== null) return;
+    this.keysTimer = setTimeout(() => {
+      this.keysTimer = null;
+      // What goes wrong here shows as the bar of a lost connection; the next unknown key asks again.
+      this.#loadKeys().catch(() => {});
+    }, Math.max(0, this.keysAt + KEYS_EVERY_MS - Date.now()));
   }
 }
 

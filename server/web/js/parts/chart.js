@@ -1,102 +1,12 @@
 /** One metric of the shown runs as a chart that fetches its own data while it is in sight. */
-import { effect, html, signal, untracked, useEffect, useMemo, useRef } from "../dom.js";
-import { fetchSeries } from "../api.js";
-import { axisOf, logY, smoothing, zoomFrom, zoomOf } from "../chart-view.js";
+import { effect, html, untracked, useEffect, useMemo, useRef } from "../dom.js";
+import { ChartModel } from "../chart-model.js";
+import { axisOf, logY, zoomFrom, zoomOf } from "../chart-view.js";
 import { shorten } from "../format.js";
 import { colorOf } from "../palette.js";
 import { Plot } from "../plot.js";
 import { themeVersion } from "../theme.js";
 import { hideTooltip, rowsAt, showTooltip } from "../tooltip.js";
-
-const DEBOUNCE_MS = 80;
-const REFRESH_MS = 1500;
-const SKELETON_MS = 300;
-const MOST_BUCKETS = 1500;
-
-/** What one chart knows: the series, whether it is busy, what went wrong. */
-class ChartModel {
-  constructor(store, metric, runs) {
-    this.store = store;
-    this.metric = metric;
-    this.runs = runs;
-    this.inSight = signal(false);
-    this.series = signal(null);
-    this.error = signal(null);
-    this.waiting = signal(false);
-    this.stale = signal(false);
-    this.width = 400;
-    this.abort = null;
-    this.fetchedAt = 0;
-    this.timer = null;
-  }
-
-  /** Follow everything the data depends on; returns what stops that. */
-  watch() {
-    let seen = this.store.ticks.peek();
-    const stops = [
-      effect(() => {
-        const wanted = this.inSight.value && { runs: this.runs.value, x: axisOf(this.metric), smooth: smoothing.value, zoom: zoomOf(this.metric) };
-        if (wanted) untracked(() => this.#schedule(this.series.peek() ? DEBOUNCE_MS : 0));
-      }),
-      effect(() => {
-        const tick = this.store.ticks.value;
-        if (!this.inSight.value || tick === seen) return;
-        const touched = untracked(() => this.runs.value.some((run) => (this.store.touched.get(run.id) ?? 0) > seen));
-        seen = tick;
-        if (!touched) return;
-        if (untracked(() => zoomOf(this.metric))) this.stale.value = true;
-        else untracked(() => this.#schedule(Math.max(DEBOUNCE_MS, this.fetchedAt + REFRESH_MS - Date.now()), true));
-      }),
-    ];
-    return () => {
-      stops.forEach((stop) => stop());
-      clearTimeout(this.timer);
-      this.abort?.abort();
-    };
-  }
-
-  #schedule(delay, refresh = false) {
-    // A refresh that is due anyway is not put off by the next tick.
-    if (refresh && this.timer !== null) return;
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
-      this.timer = null;
-      this.#fetch();
-    }, delay);
-  }
-
-  async #fetch() {
-    const runs = this.runs.peek();
-    this.abort?.abort();
-    this.query = untracked(() => ({ x: axisOf(this.metric), range: zoomOf(this.metric), weight: smoothing.value }));
-    if (!runs.length) {
-      this.series.value = [];
-      return;
-    }
-    const abort = (this.abort = new AbortController());
-    const busy = setTimeout(() => (this.waiting.value = true), SKELETON_MS);
-    this.fetchedAt = Date.now();
-    const query = {
-      runs: runs.map((run) => run.id),
-      keys: [this.metric],
-      x: this.query.x,
-      range: this.query.range,
-      buckets: Math.min(MOST_BUCKETS, Math.max(200, Math.round(this.width))),
-      smooth: this.query.weight ? { kind: "ema", weight: this.query.weight } : null,
-    };
-    try {
-      const { series } = await fetchSeries(this.store.entity, this.store.project, query, abort.signal);
-      this.series.value = series.filter((one) => one.n > 0);
-      this.error.value = null;
-      this.stale.value = false;
-    } catch (error) {
-      if (error.name !== "AbortError") this.error.value = error;
-    } finally {
-      clearTimeout(busy);
-      if (this.abort === abort) this.waiting.value = false;
-    }
-  }
-}
 
 /** @param {{store: object, metric: string, title: string, runs: import("../dom.js").Signal}} props */
 export function Chart({ store, metric, title, runs }) {
@@ -114,7 +24,7 @@ export function Chart({ store, metric, title, runs }) {
       data-series=${series?.length ?? 0} aria-label=${`chart of ${metric}`}>
       <header>
         <h3 class="title ellipsis" title=${metric}><span class="soft">${prefix}</span>${shorten(title, 48)}</h3>
-        ${model.stale.value && html`<span class="mark">new data</span>`}
+        ${markOf(model)}
       </header>
       <div class="plot">
         <div ref=${host} class="plot-host"></div>
@@ -123,8 +33,21 @@ export function Chart({ store, metric, title, runs }) {
     </section>`;
 }
 
+/** What is wrong with the curves that are drawn, in two words. */
+function markOf(model) {
+  if (model.series.value && model.error.value) {
+    return html`<button class="plain mark wrong" title=${`${model.error.value.message}; click to try again`}
+      onClick=${() => model.retry()}>not current</button>`;
+  }
+  return model.stale.value && html`<span class="mark">new data</span>`;
+}
+
+/** What stands in the place of curves. */
 function messageOf(model) {
-  if (model.error.value) return html`<div class="message"><p>${model.error.value.message}</p></div>`;
+  if (model.series.value === null && model.error.value) {
+    return html`<div class="message" role="alert"><p>${model.error.value.message}</p>
+      <button onClick=${() => model.retry()}>try again</button></div>`;
+  }
   if (model.series.value === null) return model.waiting.value && html`<div class="skeleton"></div>`;
   if (model.series.value.length) return null;
   return html`<div class="message">${model.runs.value.length ? "no points in this range" : "no runs are shown"}</div>`;
@@ -155,7 +78,7 @@ function mountPlot(host, model) {
   const restyle = effect(() => {
     themeVersion.value;
     model.store.hovered.value;
-    untracked(() => plot.redraw(linesOf(model)));
+    if (model.inSight.value) untracked(() => plot.redraw(linesOf(model)));
   });
   const sizes = new ResizeObserver(() => {
     model.width = host.clientWidth;

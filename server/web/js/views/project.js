@@ -38,7 +38,8 @@ function Count({ store }) {
 }
 
 function Body({ store, tab }) {
-  if (store.error.value) return html`<main class="narrow"><p class="wrong" role="alert">${store.error.value.message}</p></main>`;
+  if (store.error.value) return html`<main class="narrow"><p class="wrong" role="alert">${store.error.value.message}</p>
+    <p><button onClick=${() => store.open()}>try again</button></p></main>`;
   if (store.loaded.value && store.runs.value.size === 0) {
     return html`<main class="narrow" data-testid="empty"><h1>No runs in ${store.project}</h1><${Snippet} code=${exampleCode(store.project)} /></main>`;
   }
@@ -55,7 +56,7 @@ export function useSteadyRuns(source) {
   return useMemo(() => computed(() => {
     const runs = source.value;
     const old = before.current;
-    const same = runs.length === old.length && runs.every((run, i) => run.id === old[i].id && run.name === old[i].name && run.color === old[i].color);
+    const same = runs.length === old.length && runs.every((run, i) => run.id === old[i].id && run.name === old[i].name && run.color === old[i].color && run.attempt === old[i].attempt);
     if (!same) before.current = runs;
     return before.current;
   }), [source]);

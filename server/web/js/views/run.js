@@ -2,6 +2,7 @@
 import { computed, html, runColor, useEffect, useMemo, useState } from "../dom.js";
 import { get, pathOf } from "../api.js";
 import { formatAge, formatBytes, formatDuration, formatTime, formatValue, stateWord } from "../format.js";
+import { axisOf } from "../chart-view.js";
 import { colorOf } from "../palette.js";
 import { param, setParams } from "../router.js";
 import { SYSTEM, sectionsOf } from "../sections.js";
@@ -32,9 +33,10 @@ export function RunView({ store, id, account }) {
 
 function Run({ store, run }) {
   const [details, setDetails] = useState(null);
+  const [wrong, setWrong] = useState(null);
   const version = run.last_step === null ? 0 : 1;
   useEffect(() => {
-    get(pathOf("runs", run.entity, run.project, run.id)).then(setDetails, (error) => (store.error.value = error));
+    get(pathOf("runs", run.entity, run.project, run.id)).then((answer) => (setDetails(answer), setWrong(null)), (error) => setWrong(error.message));
   }, [run.id, run.state, version]);
   const source = useMemo(() => computed(() => [store.runs.value.get(run.id)].filter(Boolean)), [store, run.id]);
   const runs = useSteadyRuns(source);
@@ -52,9 +54,10 @@ function Run({ store, run }) {
           onClick=${(event) => (event.preventDefault(), setParams({ tab: name === "overview" ? null : name }, { push: true }))}>
           ${name[0].toUpperCase() + name.slice(1)}</a>`)}
     </nav>
+    ${wrong && html`<p class="padded wrong" role="alert">What is known of this run's machine and metrics could not be loaded: ${wrong}</p>`}
     ${tab === "overview" && html`<${Overview} run=${run} details=${details} />`}
     ${tab !== "overview" && html`
-      <${Toolbar} />
+      <${Toolbar} axis=${tab === "system" ? axisOf(SYSTEM_KEY) : undefined} />
       ${sections.filter((section) => (section.name === SYSTEM) === (tab === "system")).map((section) => html`
         <${Section} key=${section.name} store=${store} section=${section} runs=${runs} foldSystem=${false} />`)}`}`;
 }
