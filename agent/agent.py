@@ -55,6 +55,8 @@ class Agent:
         self._loop: AgentLoop | None = None
         self._journal: Journal | None = None
         self._uploader: Uploader | None = None
+        self._ending = False
+        self._refused = 0
         self._poller: Poller | None = None
         self._polling: asyncio.Task[Any] | None = None
         self._thread = threading.Thread(target=self._run_thread, name="trialog-agent", daemon=True)
@@ -109,13 +111,13 @@ class Agent:
             self._thread.join(2.0)
             if self.state is State.DRAINING:
                 self._move(State.CLOSED)
-            self.put = _drop
+            self.put = self._refuse
             self.diagnostics.close()
         return self._report()
 
     def abandon(self) -> None:
         """In a forked child: forget the parent's thread, loop and sockets without touching them."""
-        self.put = _drop
+        self.put = self._refuse
         self._state = State.CLOSED
 
     def _wait_for_the_end(self, timeout_s: float) -> None:
@@ -136,9 +138,17 @@ class Agent:
         acked = uploader.acked if uploader is not None else 0
         unsent = counters.records - acked if self.spec.base_url is not None else 0
         problem = uploader.problem if uploader is not None else None
-        unwritten = len(self._queue) + (journal.unwritten if journal is not None else 0)
-        # The last of what is not written is the call that ends the run, which is nothing of the user's.
-        return FinishReport(counters.records, counters.rows, max(0, unsent), max(0, unwritten - 1), problem)
+        waiting = len(self._queue) + (journal.unwritten if journal is not None else 0)
+        # The last of what waits is the call that ends the run, which is nothing of the user's.
+        unwritten = max(0, waiting - int(self._ending)) + self._refused
+        return FinishReport(counters.records, counters.rows, max(0, unsent), unwritten, problem)
+
+    def _refuse(self, call: Call) -> None:
+        """Stand in for the queue once nothing can be logged any more: count what comes, answer who asks."""
+        if isinstance(call, Question):
+            call.done.set()
+        else:
+            self._refused += 1
 
     def _move(self, state: State) -> None:
         if state not in MOVES[self._state]:
@@ -170,7 +180,7 @@ class Agent:
             loop.run_until_complete(self._main(loop))
         except Exception as error:  # noqa: BLE001 - nothing may leave this thread; it is said and noted
             self._state = State.FAILED
-            self.put = _drop
+            self.put = self._refuse
             self._explain("logging stopped", error)
         finally:
             loop.run_until_complete(_cancel(list(asyncio.all_tasks(loop))))
@@ -312,6 +322,7 @@ class Agent:
             self._poller.close()
         if self._uploader is not None:
             self._uploader.hurry()
+        self._ending = True
         self._queue.put(Finish(exit_code))
 
     def _stop(self) -> None:
@@ -322,9 +333,3 @@ async def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _drop(call: Call) -> None:
-    """Stand in for the queue once a run is over; whoever asks gets no answer at once."""
-    if isinstance(call, Question):
-        call.done.set()

@@ -29,9 +29,11 @@ def create_run_directory(root: Path, run_id: str) -> tuple[Path, str | None]:
         TrialogError: neither there nor in the temporary folder can a directory be made.
     """
     problem = None
-    for base in (root, Path(tempfile.gettempdir())):
-        runs = Path(os.path.abspath(base)) / RUNS_FOLDER  # noqa: PTH100 - resolve() would follow links
+    for find_base in (lambda: str(root), tempfile.gettempdir):
+        runs = root / RUNS_FOLDER
         try:
+            # gettempdir() itself fails on a full disk; resolve() would follow links.
+            runs = Path(os.path.abspath(find_base())) / RUNS_FOLDER  # noqa: PTH100
             path = _make(runs, run_id)
         except OSError as error:
             problem = problem or f"{runs} cannot be written ({error.strerror or error})"

@@ -178,7 +178,7 @@ class FolderFollower:
             for directory, writer in writers:
                 key = (directory, writer)
                 if key not in self._tasks:
-                    self._tasks[key] = asyncio.create_task(self._follow(directory, writer))
+                    self._tasks[key] = asyncio.create_task(self._follow_guarded(directory, writer))
             await asyncio.sleep(SCAN_INTERVAL_S)
 
     def _scan(self) -> list[tuple[Path, int]]:
@@ -187,6 +187,14 @@ class FolderFollower:
             for directory in find_run_directories(self._folder)
             for writer in list_segments(directory)
         ]
+
+    async def _follow_guarded(self, directory: Path, writer: int) -> None:
+        """Follow one writer; when its files cannot be read (any more), say so and let the next scan try anew."""
+        try:
+            await self._follow(directory, writer)
+        except OSError as error:
+            self._say_once(f"{directory} cannot be followed: {error}")
+            del self._tasks[directory, writer]
 
     async def _follow(self, directory: Path, writer: int) -> None:
         loop = asyncio.get_running_loop()

@@ -19,7 +19,7 @@ from typing import Any
 
 from trialog._config import as_mapping
 from trialog._credentials import read_credential
-from trialog._errors import SettingsError, UsageError
+from trialog._errors import SettingsError, TrialogError, UsageError
 from trialog._messages import Messages
 from trialog._names import make_run_id, make_run_name, make_writer_id
 from trialog._run import Identity, Recorder, Run
@@ -195,7 +195,11 @@ def _start(settings: Settings) -> Run:
 
     run_id = settings.run_id or make_run_id()
     root = Path(settings.dir).expanduser()
-    directory, moved = create_run_directory(root, run_id)
+    try:
+        directory, moved = create_run_directory(root, run_id)
+    except TrialogError as error:
+        messages.say(f"{error}. This run is not recorded; the training goes on without it")
+        return _start_disabled(settings, messages)
     if moved:
         messages.say(moved)
     base_url = settings.base_url if mode == "online" else None

@@ -263,3 +263,21 @@ def test_worker_processes_of_multiprocessing_do_not_hang(script: Callable[..., A
     assert done.stderr == ""
     (run,) = trialog.Api(path=Path.cwd()).runs()
     assert [row["done"] for row in run.scan_history()] == [1]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no limits on file sizes on this system")
+def test_when_no_log_can_be_opened_the_training_goes_on_and_what_is_lost_is_counted(tmp_path: Path) -> None:
+    code = """
+import resource, trialog
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+run = trialog.init(project="x")
+for step in range(10):
+    run.log({"loss": step})
+run.finish()
+print("trained")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "trained\n"), done.stderr
+    assert "logging stopped" in done.stderr
+    assert "10 calls did not reach the disk in time and are lost" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -236,12 +236,19 @@ def test_a_directory_that_cannot_be_written_costs_one_line(
     assert rows(run) == {0: {"a": 1}}
 
 
-def test_without_any_folder_init_raises_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_any_folder_the_training_goes_on_and_one_line_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     Path("a file").write_text("x")
     monkeypatch.setattr(tempfile, "tempdir", str(Path("a file").absolute()))
-    with pytest.raises(trialog.TrialogError, match="no folder for the run"):
-        trialog.init(mode="offline", dir="a file")
-    assert trialog.run is None
+    run = trialog.init(dir="a file")
+    run.log({"loss": 1.0})
+    assert run.summary["loss"] == 1.0
+    run.finish()
+    assert run.disabled
+    [line] = capsys.readouterr().err.splitlines()
+    assert "no folder for the run" in line
+    assert "not recorded" in line
 
 
 def test_a_directory_removed_during_the_run_does_no_harm(offline: Offline) -> None:
