@@ -4,7 +4,7 @@ import { param, setParams } from "./router.js";
 
 export const AXES = { step: "step", relative: "relative time", time: "wall time" };
 
-export const xAxis = computed(() => (param("x") in AXES ? param("x") : "step"));
+export const xAxis = computed(() => (Object.hasOwn(AXES, param("x") ?? "") ? param("x") : "step"));
 export const smoothing = computed(() => {
   const weight = Number(param("smooth") ?? 0);
   return weight > 0 && weight < 1 ? weight : 0;

@@ -1,11 +1,11 @@
 /** What every module that draws needs of the vendored libraries, in one place. */
-import { h, render, Fragment } from "../vendor/preact/preact.mjs";
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "../vendor/preact/hooks.mjs";
+import { h, render } from "../vendor/preact/preact.mjs";
+import { useEffect, useMemo, useRef, useState } from "../vendor/preact/hooks.mjs";
 import { batch, computed, effect, signal, untracked } from "../vendor/signals/signals.mjs";
 import htm from "../vendor/htm/htm.mjs";
 
 export const html = htm.bind(h);
-export { Fragment, batch, computed, effect, render, signal, untracked, useEffect, useLayoutEffect, useMemo, useRef, useState };
+export { batch, computed, effect, render, signal, untracked, useEffect, useMemo, useRef, useState };
 
 /** Join the class names that are not empty. @param {...(string|false|null|undefined)} names */
 export const classes = (...names) => names.filter(Boolean).join(" ");

@@ -12,13 +12,14 @@ import { RunView } from "./views/run.js";
 const account = signal(null);
 const failure = signal(null);
 const store = signal(null);
+let linkFailure = null;
 
 async function start() {
   interceptLinks();
   listenToKeys(() => store.value);
   // A login link pasted over an open page changes the fragment only.
   addEventListener("hashchange", () => location.hash.startsWith("#login=") && location.reload());
-  await useLoginLink();
+  linkFailure = await useLoginLink();
   await logIn();
   effect(keepStore);
   effect(nameThePage);
@@ -70,7 +71,7 @@ function View() {
     return html`<main class="login"><p class="wrong" role="alert">${failure.value.message}</p>
       <button onClick=${() => location.reload()}>try again</button></main>`;
   }
-  if (!account.value || view === "login") return html`<${LoginView} onDone=${() => logIn().then(() => view === "login" && navigate("/"))} />`;
+  if (!account.value || view === "login") return html`<${LoginView} failed=${linkFailure} onDone=${() => logIn().then(() => view === "login" && navigate("/"))} />`;
   if (view === "projects") return html`<${ProjectsView} account=${account.value} />`;
   if (view === "nowhere" || !store.value) return html`<main class="narrow"><p>There is no such page. <a href="/">All projects</a></p></main>`;
   if (view === "run") return html`<${RunView} store=${store.value} id=${run} account=${account.value} />`;

@@ -9,10 +9,13 @@ export function parseSort(text) {
 
 /** The value of a column of a run. @param {object} run @param {string} by */
 export function valueOf(run, by) {
-  if (by.startsWith("config:")) return restore(run.config[by.slice(7)]);
-  if (by.startsWith("summary:")) return restore(run.summary[by.slice(8)]);
+  if (by.startsWith("config:")) return ownValue(run.config, by.slice(7));
+  if (by.startsWith("summary:")) return ownValue(run.summary, by.slice(8));
   return { name: run.name, state: run.state, created: run.created_at, duration: run.duration_s }[by];
 }
+
+/** Keys are what users chose: "constructor" is one like any other. */
+const ownValue = (values, key) => (Object.hasOwn(values, key) ? restore(values[key]) : undefined);
 
 /** A comparison for Array.sort; runs without the value come last either way. */
 export function compareRuns({ by, descending }) {

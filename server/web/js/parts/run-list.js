@@ -30,7 +30,7 @@ export function RunList({ store, current }) {
     <nav class=${classes("runs", drawerOpen.value && "open")} aria-label="runs" data-testid="run-list">
       <ul>
         ${part.map((run) => html`
-          <li key=${run.id} data-testid="run-row" data-run-id=${run.id} data-state=${run.state}
+          <li key=${run.id} ref=${runColor(colorOf(run))} data-testid="run-row" data-run-id=${run.id} data-state=${run.state}
             class=${classes(store.hovered.value === run.id && "hovered", !store.shown.value.has(run.id) && "faded", current === run.id && "current")}
             onMouseEnter=${() => (store.hovered.value = run.id)} onMouseLeave=${() => (store.hovered.value = null)}>
             <${Swatch} store=${store} run=${run} />

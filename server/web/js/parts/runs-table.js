@@ -4,6 +4,9 @@ import { formatAge, formatDuration, formatTime, formatValue, shorten, stateWord 
 import { param, runUrl, setParams } from "../router.js";
 import { parseSort, valueOf } from "../run-order.js";
 import { Swatch } from "./run-list.js";
+import { Gap, useWindow } from "./window.js";
+
+const ROW_PX = 30;
 
 const FIXED = [
   { by: "name", title: "name" },
@@ -23,10 +26,12 @@ export function columnsOf(runs) {
 export function RunsTable({ store }) {
   const columns = useMemo(() => computed(() => columnsOf(store.listed.value)), [store]);
   const selected = store.selected.value;
+  const runs = store.listed.value;
+  const { frame, from, to } = useWindow(runs.length, ROW_PX);
   const sort = parseSort(param("sort"));
   const sortBy = (by) => setParams({ sort: sort.by === by && sort.descending ? by : `-${by}` });
   return html`
-    <div class="table-frame">
+    <div class="table-frame" ref=${frame}>
       ${selected.size > 0 && html`
         <div class="toolbar" data-testid="selection">
           <span>${selected.size} selected</span>
@@ -34,7 +39,7 @@ export function RunsTable({ store }) {
           <button onClick=${() => store.setShown([...selected], false)}>hide</button>
           <button onClick=${() => (store.selected.value = new Set())}>clear</button>
         </div>`}
-      <table class="runs-table" data-testid="runs-table">
+      <table class="runs-table" data-testid="runs-table" aria-rowcount=${runs.length + 1}>
         <thead>
           <tr>
             <th><span class="hidden-text">selected and shown</span></th>
@@ -42,7 +47,10 @@ export function RunsTable({ store }) {
           </tr>
         </thead>
         <tbody>
-          ${store.listed.value.map((run) => html`<${Row} key=${run.id} store=${store} run=${run} columns=${columns.value} />`)}
+          <${Gap} rows=${from} height=${ROW_PX} />
+          ${runs.slice(from, to).map((run, index) => html`
+            <${Row} key=${run.id} store=${store} run=${run} columns=${columns.value} place=${from + index + 2} />`)}
+          <${Gap} rows=${runs.length - to} height=${ROW_PX} />
         </tbody>
       </table>
     </div>`;
@@ -59,9 +67,11 @@ function HeadCell({ column, sort, onSort }) {
     </th>`;
 }
 
-function Row({ store, run, columns }) {
+function Row({ store, run, columns, place }) {
   return html`
-    <tr data-testid="table-row" data-run-id=${run.id} class=${classes(store.hovered.value === run.id && "hovered")}>
+    <tr data-testid="table-row" data-run-id=${run.id} aria-rowindex=${place}
+      onMouseEnter=${() => (store.hovered.value = run.id)} onMouseLeave=${() => (store.hovered.value = null)}
+      class=${classes(store.hovered.value === run.id && "hovered")}>
       <td><span class="lead">
         <input type="checkbox" aria-label=${`select ${run.name}`} checked=${store.selected.value.has(run.id)}
           onChange=${() => store.toggleSelected(run.id)} />

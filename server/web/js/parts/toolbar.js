@@ -1,15 +1,18 @@
 /** How the charts look at their data. */
 import { html } from "../dom.js";
-import { AXES, logY, setAxis, setLogY, setSmoothing, setZoom, smoothing, xAxis, zoom } from "../chart-view.js";
+import { AXES, axisOf, logY, setAxis, setLogY, setSmoothing, setZoom, smoothing, xAxis, zoom } from "../chart-view.js";
 
 const MOST = 0.999;
 
-export function Toolbar() {
+/** @param {{system?: boolean}} props whether only system statistics are drawn, which have no steps */
+export function Toolbar({ system = false }) {
+  const axis = system ? axisOf("system/") : xAxis.value;
+  const axes = Object.entries(AXES).filter(([name]) => !system || name !== "step");
   return html`
     <div class="toolbar" role="toolbar" aria-label="charts">
       <label>x
-        <select data-testid="x-axis" value=${xAxis.value} onChange=${(event) => setAxis(event.target.value)}>
-          ${Object.entries(AXES).map(([name, words]) => html`<option value=${name} selected=${xAxis.value === name}>${words}</option>`)}
+        <select data-testid="x-axis" value=${axis} onChange=${(event) => setAxis(event.target.value)}>
+          ${axes.map(([name, words]) => html`<option key=${name} value=${name} selected=${axis === name}>${words}</option>`)}
         </select>
       </label>
       <label title="TensorBoard's debiased exponential moving average, over all points">smooth

@@ -2,17 +2,18 @@
 import { html, useState } from "../dom.js";
 import { post } from "../api.js";
 
-/** Use the code of a login link, if the address has one, and take it out of the address. */
+/** Use the code of a login link, if the address has one, and take it out of the address; says why it did not work. */
 export async function useLoginLink() {
   const found = /^#login=(.+)$/.exec(location.hash);
-  if (!found) return;
+  if (!found) return null;
   history.replaceState(null, "", location.pathname + location.search);
-  await post("session", { code: decodeURIComponent(found[1]) }).catch(() => null);
+  return post("session", { code: found[1] }).then(() => null, (error) => error.message);
 }
 
-export function LoginView({ onDone }) {
+/** @param {{onDone: () => void, failed: string|null}} props what went wrong with a login link */
+export function LoginView({ onDone, failed }) {
   const [key, setKey] = useState("");
-  const [wrong, setWrong] = useState(null);
+  const [wrong, setWrong] = useState(failed);
   const submit = (event) => {
     event.preventDefault();
     post("session", { api_key: key.trim() }).then(onDone, (error) => setWrong(error.message));

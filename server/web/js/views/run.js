@@ -2,7 +2,6 @@
 import { computed, html, runColor, useEffect, useMemo, useState } from "../dom.js";
 import { get, pathOf } from "../api.js";
 import { formatAge, formatBytes, formatDuration, formatTime, formatValue, stateWord } from "../format.js";
-import { axisOf } from "../chart-view.js";
 import { colorOf } from "../palette.js";
 import { param, setParams } from "../router.js";
 import { SYSTEM, sectionsOf } from "../sections.js";
@@ -42,7 +41,7 @@ function Run({ store, run }) {
   const runs = useSteadyRuns(source);
   const keys = (details?.keys ?? []).map((key) => (typeof key === "string" ? { key, kind: "number" } : key));
   const known = new Set(keys.map((key) => key.key));
-  const all = [...keys, ...store.keys.value.filter((key) => !known.has(key.key) && key.key in run.summary)];
+  const all = [...keys, ...store.keys.value.filter((key) => !known.has(key.key) && Object.hasOwn(run.summary, key.key))];
   const sections = sectionsOf(all);
   const tabs = RUN_TABS.filter((name) => name === "overview" || sections.some((section) => (section.name === SYSTEM) === (name === "system")));
   const tab = tabs.includes(param("tab")) ? param("tab") : "overview";
@@ -57,7 +56,7 @@ function Run({ store, run }) {
     ${wrong && html`<p class="padded wrong" role="alert">What is known of this run's machine and metrics could not be loaded: ${wrong}</p>`}
     ${tab === "overview" && html`<${Overview} run=${run} details=${details} />`}
     ${tab !== "overview" && html`
-      <${Toolbar} axis=${tab === "system" ? axisOf(SYSTEM_KEY) : undefined} />
+      <${Toolbar} system=${tab === "system"} />
       ${sections.filter((section) => (section.name === SYSTEM) === (tab === "system")).map((section) => html`
         <${Section} key=${section.name} store=${store} section=${section} runs=${runs} foldSystem=${false} />`)}`}`;
 }
