@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser
+
+from tests.server_process import RunningServer
 
 Call = Callable[..., Any]
 
@@ -26,12 +28,12 @@ SERIES = {
 }
 
 
-@pytest.fixture
-def call(site: Any) -> Call:
+@pytest.fixture(scope="module")
+def call(browser: Browser, server: RunningServer) -> Iterator[Call]:
     """Call an exported function of one of the page's modules."""
-    site.expected_errors.append("401")
-    page: Page = site.page("//", log_in=False)
-    modules = page.get_attribute("script[type=module]", "src").rpartition("/")[0]
+    page = browser.new_page()
+    page.goto(server.base_url)
+    modules = str(page.get_attribute("script[type=module]", "src")).rpartition("/")[0]
 
     def run(module: str, name: str, *arguments: Any) -> Any:
         return page.evaluate(
@@ -39,7 +41,8 @@ def call(site: Any) -> Call:
             [f"{modules}/{module}.js", name, list(arguments)],
         )
 
-    return run
+    yield run
+    page.close()
 
 
 def test_numbers_are_written_as_people_read_them(call: Call) -> None:

@@ -139,8 +139,9 @@ def test_search_and_sorting(site: Any) -> None:
     page = site.page()
     expect(page.get_by_test_id("run-row")).to_have_count(3)
     assert run_names(page) == ["plum", "pear", "apple"]
-    page.get_by_test_id("search").fill("p l")
-    expect(page.get_by_test_id("count")).to_have_text("2 of 3 runs, 2 shown")
+    page.get_by_test_id("search").fill("FINISHED appl")
+    expect(page.get_by_test_id("count")).to_have_text("1 of 3 runs, 1 shown")
+    assert run_names(page) == ["apple"]
     page.get_by_test_id("search").fill("")
     page.get_by_test_id("tab-table").click()
     rows = page.get_by_test_id("table-row")

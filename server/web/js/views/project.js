@@ -31,6 +31,7 @@ export function ProjectView({ store, account }) {
 }
 
 function Count({ store }) {
+  if (!store.loaded.value) return null;
   const total = store.runs.value.size;
   const listed = store.listed.value.length;
   const words = listed === total ? `${total} run${total === 1 ? "" : "s"}` : `${listed} of ${total} runs`;
