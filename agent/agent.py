@@ -42,7 +42,6 @@ class Agent:
         self.diagnostics = Diagnostics(spec.directory / "debug.log", settings.silent)
         self._started_at = time.time()
         self._clock = RunClock()
-        self._settings = settings
         self._state = State.NEW
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._wake_reader.setblocking(False)
@@ -57,7 +56,8 @@ class Agent:
         self._uploader: Uploader | None = None
         self._ending = False
         self._refused = 0
-        self._poller: Poller | None = None
+        # Its threads start here: once the interpreter ends, Python 3.12 starts none.
+        self._poller = None if settings.disable_stats else self._make_poller(settings)
         self._polling: asyncio.Task[Any] | None = None
         self._thread = threading.Thread(target=self._run_thread, name="trialog-agent", daemon=True)
 
@@ -239,16 +239,17 @@ class Agent:
             "metadata": metadata,
         }
 
+    def _make_poller(self, settings: Settings) -> Poller:
+        return Poller(
+            self.spec.directory,
+            self._queue.put,
+            self.diagnostics,
+            settings.stats_sampling_interval,
+            settings.stats_interval,
+        )
+
     def _start_side_tasks(self, files: RunFiles, journal: Journal, metadata: dict[str, Any]) -> asyncio.Task[Any]:
-        settings = self._settings
-        if not settings.disable_stats:
-            self._poller = Poller(
-                self.spec.directory,
-                self._queue.put,
-                self.diagnostics,
-                settings.stats_sampling_interval,
-                settings.stats_interval,
-            )
+        if self._poller is not None:
             self._polling = asyncio.create_task(self._poller.run())
             self._polling.add_done_callback(self._on_side_task_end)
 

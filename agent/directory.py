@@ -11,6 +11,7 @@ import contextlib
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from trialog._errors import TrialogError
@@ -29,7 +30,8 @@ def create_run_directory(root: Path, run_id: str) -> tuple[Path, str | None]:
         TrialogError: neither there nor in the temporary folder can a directory be made.
     """
     problem = None
-    for find_base in (lambda: str(root), tempfile.gettempdir):
+    bases: tuple[Callable[[], str], ...] = (lambda: str(root), tempfile.gettempdir)
+    for find_base in bases:
         runs = root / RUNS_FOLDER
         try:
             # gettempdir() itself fails on a full disk; resolve() would follow links.

@@ -18,7 +18,12 @@ T = TypeVar("T")
 
 
 class DaemonThreads(Executor):
-    """A small pool of daemon threads, started as they are needed; with one worker, jobs run in order."""
+    """
+    A small pool of daemon threads; with one worker, jobs run in order.
+
+    The first is started at once, the others as they are needed. While the interpreter ends, Python 3.12 starts
+    no threads any more: then the ones there are do all the jobs.
+    """
 
     def __init__(self, name: str, most: int) -> None:
         self._name = name
@@ -26,7 +31,8 @@ class DaemonThreads(Executor):
         self._jobs: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._unfinished = 0
-        self._started = 0
+        self._started = 1
+        self._start(1)
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """Run ``fn(*args, **kwargs)`` on a worker and return its future."""
@@ -36,15 +42,20 @@ class DaemonThreads(Executor):
             self._unfinished += 1
             if self._unfinished <= self._started or self._started == self._most:
                 return future
+            try:
+                self._start(self._started + 1)
+            except RuntimeError:
+                return future
             self._started += 1
-            number = self._started
-        threading.Thread(target=self._work, name=f"{self._name}-{number}", daemon=True).start()
         return future
 
     def close(self) -> None:
         """Let the workers end after the jobs that are waiting; nothing waits for them."""
         for _ in range(self._started):
             self._jobs.put(None)
+
+    def _start(self, number: int) -> None:
+        threading.Thread(target=self._work, name=f"{self._name}-{number}", daemon=True).start()
 
     def _work(self) -> None:
         while True:

@@ -220,8 +220,13 @@ def _start(settings: Settings) -> Run:
         base_url,
         api_key,
     )
-    agent = Agent(spec, settings)
-    agent.start()
+    try:
+        agent = Agent(spec, settings)
+        agent.start()
+    except RuntimeError as error:
+        # No thread to be had: a limit of the system, or a subinterpreter.
+        messages.say(f"{error}. This run is not recorded; the training goes on without it")
+        return _start_disabled(settings, messages)
     run = Run(identity, agent, messages, _session.remove)
     messages.started(run, directory)
     return run
