@@ -1,19 +1,31 @@
-"""What the documents say is true: code runs, links lead somewhere, tables are current."""
+"""
+What the documents say is true: code runs, links lead somewhere, tables are current.
+
+A ``python`` block is a script that runs by itself in an empty folder. A ``bash`` block is typed as it stands; only
+``pip install`` is left to ``.ci/run``, which takes those lines from the README. A block that is neither is indented.
+"""
 
 from __future__ import annotations
 
 import configparser
 import importlib.util
+import os
 import re
 import runpy
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import trialog
+from tests.e2e.comparison import points
+from tests.server_process import running_server
 from tests.source import ROOT
+from trialog._credentials import read_credential
+from trialog.server.routes import ROUTES
 
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
@@ -37,6 +49,80 @@ def test_the_code_runs_as_printed(code: str, tmp_path: Path) -> None:
     assert len(trialog.Api(path=tmp_path).runs()) >= 1
 
 
+class Reader:
+    """Somebody who follows a page from top to bottom in one terminal."""
+
+    def __init__(self, base_url: str) -> None:
+        self._base_url = base_url
+        self._exports: list[str] = []
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        self._environment = {**os.environ, "PATH": path}
+
+    def follow(self, page: Path) -> None:
+        found = re.findall(r"^```(\w+)\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+        assert {language for language, _ in found} <= {"python", "bash"}
+        for language, block in found:
+            if language == "python":
+                Path("train.py").write_text(block, encoding="utf-8")
+                self._type("python train.py")
+            for line in block.splitlines() if language == "bash" else ():
+                self._read(line.replace("http://127.0.0.1:8642", self._base_url))
+
+    def _read(self, line: str) -> None:
+        words = shlex.split(line, comments=True)
+        if words[0] == "export":
+            self._exports.append(line)
+        elif words[:2] == ["trialog", "ui"]:
+            self._look(shlex.join(words))
+        elif words[:2] != ["pip", "install"] and words[:2] != ["trialog", "server"]:
+            self._type(line)
+
+    def _type(self, line: str) -> None:
+        command = "\n".join((*self._exports, line))
+        done = subprocess.run(["bash", "-c", command], env=self._environment, capture_output=True, text=True)
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+
+    def _look(self, line: str) -> None:
+        """Start what serves until Ctrl-C, read its address, stop it."""
+        with subprocess.Popen(
+            ["bash", "-c", f"exec {line} --no-browser"], env=self._environment, stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            said = _until(iter(process.stdout.readline, ""), "Ctrl-C")
+            process.terminate()
+        assert re.search(r"http://127\.0\.0\.1:\d+", said), said
+        assert process.returncode == 0
+
+
+def _until(lines: Iterator[str], word: str) -> str:
+    said = ""
+    for line in lines:
+        said += line
+        if word in line:
+            break
+    return said
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
+def test_a_page_can_be_followed_from_top_to_bottom(page: str, tmp_path: Path) -> None:
+    """Its server is started before, on a port of its own; at the end every run on this disk is on it, whole."""
+    with running_server(tmp_path / "data", config_dir=tmp_path / "home" / "config") as server:
+        Reader(server.base_url).follow(ROOT / page)
+        stored = read_credential(server.base_url)
+        assert stored is not None
+        kept = points(trialog.Api(path=Path.cwd()).runs())
+        sent = points(trialog.Api(base_url=server.base_url, api_key=stored.api_key).runs())
+    assert len(kept) >= 2
+    assert sent == kept
+
+
+def test_commands_that_serve_are_named_as_they_are() -> None:
+    """The walk above starts its own server and leaves this line out, so it is looked at here."""
+    for page in ("README.md", "docs/quickstart.md"):
+        lines = [line for block in blocks(ROOT / page, "bash") for line in block.splitlines()]
+        assert "trialog server --data ~/trialog-data" in {line.partition("#")[0].rstrip() for line in lines}
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_every_example_runs(path: Path, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, cwd=tmp_path)
@@ -52,11 +138,38 @@ def test_the_readme_has_its_two_commands_as_blocks_of_their_own() -> None:
     assert "pip install -e '.[dev]' && pytest" in found
 
 
+def test_ci_takes_the_two_commands_from_the_readme() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    for command in ("pip install '.[demo]' && trialog demo", "pip install -e '.[dev]' && pytest"):
+        assert f'readme_command "{command}"' in script
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_every_link_within_the_repository_leads_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
         if not target.startswith("http"):
             assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_file_that_a_page_names_exists(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for name in re.findall(r"(?<![\w/.-])(?:api|agent|server|tests|benchmarks|docs)/[\w/.-]+\.\w+", text):
+        assert (ROOT / name).exists(), name
+
+
+@pytest.mark.parametrize("path", [*PAGES, ROOT / "setup.cfg"], ids=lambda path: path.name)
+def test_nothing_is_promised_without_its_limits(path: Path) -> None:
+    assert not re.search(r"(never|without) los|no data loss|zero loss", path.read_text(encoding="utf-8"), re.IGNORECASE)
+
+
+def test_the_page_of_the_http_api_names_every_route() -> None:
+    page = (ROOT / "docs" / "http-api.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    for route in ROUTES:
+        path = route.path.removeprefix("/api/v1")
+        if path != route.path:
+            assert [row for row in rows if route.method in row and re.search(f" {re.escape(path)}[`?]", row)], route
 
 
 def test_the_page_of_settings_is_current() -> None:
@@ -81,12 +194,6 @@ def test_every_requirement_is_argued_for() -> None:
     names = {re.split(r"[\[>=]", line)[0] for line in lines} - {"trialog"}
     page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
     assert {name for name in names if f"| {name} |" not in page} == set()
-
-
-def test_every_test_that_holds_a_difference_to_wandb_exists() -> None:
-    page = (ROOT / "docs" / "differences.md").read_text(encoding="utf-8")
-    for path in re.findall(r"`(tests/\S+\.py)`", page):
-        assert (Path(__file__).parent.parent / path).exists(), path
 
 
 def test_the_standalone_reader_reads_a_real_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
