@@ -77,6 +77,13 @@ def test_a_clock_shows_what_differs_between_ticks(call: Call) -> None:
     assert call("axis", "formatClock", noon, 86400) == "03-09"
 
 
+def test_ticks_of_a_logarithmic_axis_are_few_and_readable(call: Call) -> None:
+    assert call("axis", "logTicks", 0.012, 0.9) == [0.02, 0.05, 0.1, 0.2, 0.5]
+    assert call("axis", "logTicks", 0.0019, 11) == [0.01, 0.1, 1, 10]
+    assert call("axis", "logTicks", 0.81, 0.97) == [0.85, 0.9, 0.95]
+    assert len(call("axis", "logTicks", 1e-12, 1e9)) <= 5
+
+
 def append(call: Call, points: Any, *, most: int = 100, **changed: Any) -> Any:
     return call("chart-data", "appendPoints", [{**SERIES, **changed}], "loss", points, ["a", "b"], most)
 

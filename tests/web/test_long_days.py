@@ -67,12 +67,12 @@ def test_new_points_are_appended_without_asking_for_the_series_again(site: Any) 
     expect(chart(page, "loss")).to_have_attribute("data-points", "1")
     expect(page.get_by_test_id("live")).to_have_text("live")
     asked = count_series(page)
-    for row in range(2, 10):
+    for row in range(2, 7):
         run.log({"loss": 1 / row})
         expect(chart(page, "loss")).to_have_attribute("data-points", str(row))
     assert len(asked) <= 2
     page.reload()
-    expect(chart(page, "loss")).to_have_attribute("data-points", "9")
+    expect(chart(page, "loss")).to_have_attribute("data-points", "6")
     run.finish()
 
 
@@ -178,6 +178,17 @@ def test_all_text_can_be_read(site: Any, where: str, scheme: str) -> None:
     if page.get_by_test_id("run-row").count():
         page.locator(f"[data-testid=run-row][data-run-id='{run.id}']").hover()
     assert page.evaluate(LOW_CONTRAST) == []
+
+
+def test_a_project_that_is_not_there_says_how_to_make_it(site: Any) -> None:
+    site.expected_errors.append("404")
+    page = site.page(size=(390, 844))
+    expect(page.get_by_test_id("empty")).to_contain_text("These lines make it")
+    expect(page.get_by_test_id("empty")).to_contain_text(site.server.base_url)
+    expect(page.get_by_role("button", name="copy")).to_be_in_viewport(ratio=1)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    site.log_run("the first", VALUES)
+    expect(chart(page, "train/loss")).to_have_attribute("data-points", "30", timeout=10_000)
 
 
 def test_a_login_link_of_an_earlier_server_says_so(site: Any) -> None:

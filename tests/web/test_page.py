@@ -311,6 +311,10 @@ def test_on_a_phone_the_run_list_is_a_drawer(site: Any) -> None:
     expect(page.get_by_test_id("run-list")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_test_id("run-list")).to_be_hidden()
+    page.get_by_role("button", name="runs", exact=True).click()
+    expect(page.get_by_test_id("run-list")).to_be_visible()
+    page.mouse.click(370, 600)  # beside the drawer: a phone has no Escape
+    expect(page.get_by_test_id("run-list")).to_be_hidden()
 
 
 def test_login_takes_the_right_key_and_explains_a_wrong_one(site: Any) -> None:

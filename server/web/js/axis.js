@@ -30,6 +30,31 @@ export function xTicks(axis) {
   return { values: (_, ticks, __, ___, distance) => ticks.map((tick) => formatClock(tick, distance)) };
 }
 
+const MOST_Y = 5;
+
+/**
+ * Where the ticks of a logarithmic axis stand: at 1, 2 and 5, at powers of ten when those are too many, and at even
+ * distances within less than a decade.
+ * @param {number} low above zero @param {number} high
+ */
+export function logTicks(low, high) {
+  const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
+  const inside = decades(first, last + 1).filter((tick) => tick >= low && tick <= high);
+  if (inside.length < 2) return evenTicks(low, high);
+  if (inside.length <= MOST_Y) return inside;
+  const powers = inside.filter((tick) => Number.isInteger(Math.round(Math.log10(tick) * 1e6) / 1e6));
+  const every = Math.ceil(powers.length / MOST_Y);
+  return powers.filter((_, index) => index % every === 0);
+}
+
+function evenTicks(low, high) {
+  const power = Math.floor(Math.log10(high - low));
+  const distance = decades(power - 1, power + 1).find((one) => (high - low) / one <= MOST_Y);
+  const found = [];
+  for (let n = Math.ceil(low / distance); n * distance <= high; n++) found.push(Number((n * distance).toPrecision(12)));
+  return found;
+}
+
 /**
  * A time as the clock shows it; the day where a day begins or the ticks are days apart.
  * @param {number} at Unix seconds @param {number} distance seconds between two ticks

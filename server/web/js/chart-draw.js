@@ -51,16 +51,20 @@ function drawSeries(context, box, toX, toY, { series, color, faded, strong }) {
 function strokeLine(context, toX, toY, xs, ys, ratio) {
   context.beginPath();
   let points = 0;
-  let at = null;
+  let [x, y] = [0, 0];
   for (let i = 0; i < xs.length; i++) {
-    if (ys[i] === null || !isFinite(toY(ys[i]))) continue;
-    at = [toX(xs[i]), toY(ys[i])];
-    if (points++) context.lineTo(...at);
-    else context.moveTo(...at);
+    if (ys[i] === null) continue;
+    const height = toY(ys[i]);
+    // On a logarithmic axis zero and less have no place.
+    if (!Number.isFinite(height)) continue;
+    x = toX(xs[i]);
+    y = height;
+    if (points++) context.lineTo(x, y);
+    else context.moveTo(x, y);
   }
   if (points > 1) context.stroke();
   else if (points === 1) {
-    context.arc(at[0], at[1], 2.5 * ratio, 0, 2 * Math.PI);
+    context.arc(x, y, 2.5 * ratio, 0, 2 * Math.PI);
     context.fill();
   }
 }

@@ -1,6 +1,6 @@
 /** One uPlot with our own drawing: axes, zoom and cursor are its part, the lines are chart-draw's. */
 import uPlot from "../vendor/uplot/uPlot.esm.js";
-import { xTicks } from "./axis.js";
+import { logTicks, xTicks } from "./axis.js";
 import { drawLines, extentOf } from "./chart-draw.js";
 import { formatTick } from "./format.js";
 import { token } from "./theme.js";
@@ -63,6 +63,7 @@ export class Plot {
     const { axis, logY } = this.options;
     const ink = { stroke: () => token("soft"), font: "12px system-ui, sans-serif", ticks: { show: false } };
     const grid = { stroke: () => token("line"), width: 1 };
+    const yTicks = logY ? { splits: (_, __, low, high) => logTicks(low, high), filter: (_, ticks) => ticks } : {};
     return {
       width: Math.max(host.clientWidth, 50),
       height: Math.max(host.clientHeight, 50),
@@ -75,7 +76,7 @@ export class Plot {
       axes: [
         { ...ink, ...xTicks(axis), grid: { show: false }, size: 24, gap: 4, space: 64 },
         {
-          ...ink, grid, size: Y_AXIS_WIDTH, gap: 4, space: 44,
+          ...ink, ...yTicks, grid, size: Y_AXIS_WIDTH, gap: 4, space: 44,
           values: (_, ticks) => ticks.map((tick) => (tick === null ? null : formatTick(tick))),
         },
       ],
@@ -96,7 +97,10 @@ export class Plot {
   #draw(plot) {
     const { left, top, width, height } = plot.bbox;
     const box = { left, top, width, height, ratio: devicePixelRatio };
-    drawLines(plot.ctx, box, (x) => plot.valToPos(x, "x", true), (y) => plot.valToPos(y, "y", true), this.lines);
+    const { x, y } = plot.scales;
+    const toX = placer([x.min, x.max], [left, left + width]);
+    const toY = placer([y.min, y.max], [top + height, top], this.options.logY);
+    drawLines(plot.ctx, box, toX, toY, this.lines);
   }
 
   #select(plot) {
@@ -129,6 +133,16 @@ export class Plot {
     });
     over.addEventListener("mouseleave", (event) => this.options.onMove(null, 0, event));
   }
+}
+
+/** From data to canvas pixels. Called for every point of every line, so it is made once for a drawing. */
+function placer([low, high], [from, to], log = false) {
+  if (log) {
+    const linear = placer([Math.log10(low), Math.log10(high)], [from, to]);
+    return (value) => linear(Math.log10(value));
+  }
+  const scale = (to - from) / (high - low);
+  return (value) => from + (value - low) * scale;
 }
 
 function widen(low, high, share) {

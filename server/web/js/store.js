@@ -8,6 +8,8 @@ import { compareRuns, matchesSearch, parseSort } from "./run-order.js";
 /** How many runs have their curves drawn until the reader chooses. */
 const SHOWN_AT_FIRST = 20;
 const KEYS_EVERY_MS = 3000;
+/** A project that is not there may be made at any moment. */
+const REOPEN_MS = 3000;
 
 export class ProjectStore {
   /** @param {string} entity @param {string} project */
@@ -29,11 +31,11 @@ export class ProjectStore {
     this.closed = false;
     this.keysAt = 0;
     this.keysTimer = null;
+    this.openTimer = null;
   }
 
   /** Load everything, then follow what changes. */
   async open() {
-    this.error.value = null;
     try {
       let version = 0;
       await eachRunPage(this.entity, this.project, (page) => {
@@ -42,16 +44,19 @@ export class ProjectStore {
       });
       await this.#loadKeys();
       if (this.closed) return;
+      this.error.value = null;
       this.loaded.value = true;
       this.stop = follow(this.entity, this.project, version, (tick) => this.#take(tick));
     } catch (error) {
       this.error.value = error;
+      if (error.status === 404 && !this.closed) this.openTimer = setTimeout(() => this.open(), REOPEN_MS);
     }
   }
 
   close() {
     this.closed = true;
     clearTimeout(this.keysTimer);
+    clearTimeout(this.openTimer);
     this.stop();
   }
 

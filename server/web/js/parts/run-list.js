@@ -27,6 +27,7 @@ export function RunList({ store, current }) {
   const runs = store.listed.value;
   const part = listAll.value ? runs : runs.slice(0, FIRST);
   return html`
+    ${drawerOpen.value && html`<button class="backdrop" aria-label="close the list of runs" onClick=${() => (drawerOpen.value = false)}></button>`}
     <nav class=${classes("runs", drawerOpen.value && "open")} aria-label="runs" data-testid="run-list">
       <ul>
         ${part.map((run) => html`

@@ -39,6 +39,10 @@ function Count({ store }) {
 }
 
 function Body({ store, tab }) {
+  if (store.error.value?.status === 404) {
+    return html`<main class="narrow" data-testid="empty"><h1>There is no project ${store.project} yet</h1>
+      <p>These lines make it:</p><${Snippet} code=${exampleCode(store.project)} /></main>`;
+  }
   if (store.error.value) return html`<main class="narrow"><p class="wrong" role="alert">${store.error.value.message}</p>
     <p><button onClick=${() => store.open()}>try again</button></p></main>`;
   if (store.loaded.value && store.runs.value.size === 0) {
