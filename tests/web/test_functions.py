@@ -63,7 +63,7 @@ def test_numbers_are_written_as_people_read_them(call: Call) -> None:
 def test_ticks_are_short_and_durations_have_two_units(call: Call) -> None:
     ticks = {0: "0", 1500: "1500", 20000: "20k", 2_500_000: "2.5M", 0.0005: "5e-4"}
     assert {value: call("format", "formatTick", value) for value in ticks} == ticks
-    durations = {0: "0s", 8: "8s", 200: "3m 20s", 4800: "1h 20m", 187200: "2d 4h", 3600: "1h"}
+    durations = {0: "0s", 0.05: "50ms", 8: "8s", 200: "3m 20s", 4800: "1h 20m", 187200: "2d 4h", 3600: "1h"}
     assert {seconds: call("format", "formatDuration", seconds) for seconds in durations} == durations
 
 

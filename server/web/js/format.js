@@ -34,11 +34,12 @@ export function formatTick(value) {
 
 const trimZeros = (value, digits) => String(Number(value.toFixed(digits)));
 
-/** Seconds as a duration: 8 s, 3m 20s, 1h 20m, 2d 4h. */
+/** Seconds as a duration: 50ms, 8s, 3m 20s, 1h 20m, 2d 4h. */
 export function formatDuration(seconds) {
   if (!Number.isFinite(seconds)) return "";
   const sign = seconds < 0 ? "-" : "";
   const s = Math.abs(seconds);
+  if (s > 0 && s < 1) return `${sign}${Number((s * 1000).toPrecision(3))}ms`;
   if (s < 10) return `${sign}${Number(s.toFixed(1))}s`;
   const whole = Math.round(s);
   if (whole < 60) return `${sign}${whole}s`;
