@@ -25,6 +25,8 @@ from tests.e2e.comparison import points
 from tests.server_process import running_server
 from tests.source import ROOT
 from trialog._credentials import read_credential
+from trialog._frames import FrameType
+from trialog._records import Kind
 from trialog.server.routes import ROUTES
 
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -196,17 +198,67 @@ def test_every_requirement_is_argued_for() -> None:
     assert {name for name in names if f"| {name} |" not in page} == set()
 
 
-def test_the_standalone_reader_reads_a_real_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_difference_to_wandb_is_held_by_a_test_that_exists() -> None:
+    page = (ROOT / "docs" / "differences.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) >= 10
+    for row in rows:
+        found = re.search(r"`(tests/\S+\.py)::(\w+)` \|$", row)
+        assert found, row
+        assert re.search(
+            rf"^(?:async )?def {found[2]}\(", (ROOT / found[1]).read_text(encoding="utf-8"), re.MULTILINE
+        ), row
+
+
+def test_the_page_of_the_log_names_every_kind_and_type() -> None:
+    page = (ROOT / "docs" / "wal-format.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| ")]
+    for kind in Kind:
+        assert [row for row in rows if re.match(rf"\| {int(kind)} \| {kind.name}\b", row)], kind
+    for frame_type in FrameType:
+        assert f"{int(frame_type)} {frame_type.name}" in page, frame_type
+
+
+def read_with_the_printed_reader(folder: Path, run: trialog.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the code of the page about the log on a run directory; what it prints goes to standard output."""
+    [code] = blocks(ROOT / "docs" / "wal-format.md", "python")
+    assert len(code.splitlines()) <= 55
+    script = folder / "reader.py"
+    script.write_text(code, encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["reader.py", str(Path(run.dir).parent)])
+    runpy.run_path(str(script), run_name="__main__")
+
+
+def test_the_standalone_reader_reads_a_damaged_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = trialog.init(project="format", dir=tmp_path, settings={"silent": True, "disable_stats": True})
+    for step in range(20):
+        run.log({"loss": step})
+        len(run.summary)  # each row in a frame of its own
+    run.finish()
+    [path] = Path(run.dir).parent.glob("*.tlog")
+    data = bytearray(path.read_bytes())
+    starts = [found.start() for found in re.finditer(b"TLF1", data)]
+    data[starts[10] + 30] ^= 1
+    path.write_bytes(data[: starts[15] + 30])
+    path.with_name(f"{path.name[:17]}000002.tlog").touch()
+
+    read_with_the_printed_reader(tmp_path, run, monkeypatch)
+
+    steps = [int(line.split()[0]) for line in capsys.readouterr().out.splitlines()]
+    kept = trialog.Api(path=Path(run.dir).parent).run(run.id)
+    assert steps == [row["_step"] for row in kept.scan_history()]
+    assert len(steps) == 13
+
+
+def test_the_standalone_reader_reads_a_real_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with trialog.init(project="format", dir=tmp_path, settings={"silent": True}) as run:
         for step in range(300):
             run.log({"loss": step / 2, "note": "text"})
-    [code] = blocks(ROOT / "docs" / "wal-format.md", "python")
-    assert len(code.splitlines()) <= 55
-    script = tmp_path / "reader.py"
-    script.write_text(code, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["reader.py", str(Path(run.dir).parent)])
-        runpy.run_path(str(script), run_name="__main__")
+    read_with_the_printed_reader(tmp_path, run, monkeypatch)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 300
     assert lines[7].split()[0] == "7"
