@@ -12,16 +12,18 @@ import contextlib
 import sys
 import threading
 import time
+from concurrent.futures import wait
 from pathlib import Path
 
 from trialog.agent.files import open_private
 from trialog.agent.threads import DaemonThreads
 
 MAX_DEBUG_BYTES = 4 * 1024 * 1024
+CLOSE_TIMEOUT_S = 0.5
 
 
 class Diagnostics:
-    """Any thread may call it; no call blocks. Without a ``debug_file``, notes go nowhere."""
+    """Any thread may call it; no call but :meth:`close` waits. Without a ``debug_file``, notes go nowhere."""
 
     def __init__(self, debug_file: Path | None, silent: bool) -> None:
         self._path = debug_file
@@ -53,8 +55,10 @@ class Diagnostics:
             self._worker.submit(_print, f"trialog: {text}\n")
 
     def close(self) -> None:
-        """Let the worker end behind the lines that are waiting."""
+        """Let the worker end behind the lines that are waiting, and give a moment to them: the script may end now."""
+        last = self._worker.submit(lambda: None)
         self._worker.close()
+        wait({last}, CLOSE_TIMEOUT_S)
 
     def _append(self, at: float, thread: str, text: str) -> None:
         if self._path is None or self._written > MAX_DEBUG_BYTES:
