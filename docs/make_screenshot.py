@@ -21,7 +21,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 CHROMIUM_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
-POINTS = 9000
+POINTS = 4000
 
 
 def main() -> None:
@@ -61,7 +61,7 @@ def photograph(link: str, out: Path, theme: str) -> None:
     base = link.split("/#")[0]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1280, "height": 720}, color_scheme=theme)  # type: ignore[arg-type]
+        page = browser.new_page(viewport={"width": 1280, "height": 744}, color_scheme=theme)  # type: ignore[arg-type]
         page.goto(link)
         page.get_by_role("link", name="digits").click()
         page.goto(f"{page.url if '/digits' in page.url else base}?smooth=0.6")
