@@ -54,16 +54,53 @@ def project(request: pytest.FixtureRequest) -> str:
     return f"{request.node.name.split('[')[0][5:45]} {next(_numbers)}"
 
 
+class Complaints:
+    """What pages complained of, and what they asked other hosts for."""
+
+    def __init__(self) -> None:
+        self.expected: list[str] = []
+        self._heard: list[str] = []
+
+    def listen(self, page: Page, base_url: str) -> None:
+        """Hear all that a page says and asks for; it may ask nobody but the server at ``base_url``."""
+        page.on("console", lambda message: self._hear(message.type, message.text))
+        page.on("pageerror", lambda error: self._heard.append(f"page error: {error}"))
+        page.on("request", lambda request: self._check(request.url, base_url))
+
+    def unexpected(self) -> list[str]:
+        """Return what no test has announced."""
+        return [text for text in self._heard if not any(part in text for part in self.expected)]
+
+    def _hear(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning"):
+            self._heard.append(f"console {kind}: {text}")
+
+    def _check(self, url: str, base_url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("data", "blob") and f"{parts.scheme}://{parts.netloc}" != base_url:
+            self._heard.append(f"request to another origin: {url}")
+
+
+@pytest.fixture(autouse=True)
+def complaints() -> Iterator[Complaints]:
+    """No page of any test may complain of anything that the test has not announced."""
+    complaints = Complaints()
+    yield complaints
+    assert complaints.unexpected() == []
+
+
 class Site:
     """The server as a reader with a browser sees it."""
 
-    def __init__(self, browser: Browser, server: RunningServer, project: str, folder: Path) -> None:
+    def __init__(
+        self, browser: Browser, server: RunningServer, project: str, folder: Path, complaints: Complaints
+    ) -> None:
         self.server = server
         self.project = project
-        self.expected_errors: list[str] = []
+        self.expected_errors = complaints.expected
         self._browser = browser
         self._folder = folder
-        self._complaints: list[str] = []
+        self._complaints = complaints
         self._contexts: list[Any] = []
 
     def start_run(self, **arguments: Any) -> trialog.Run:
@@ -89,9 +126,7 @@ class Site:
         opened = self._browser.new_context(viewport={"width": size[0], "height": size[1]}, **context)
         self._contexts.append(opened)
         page = opened.new_page()
-        page.on("console", lambda message: self._hear(message.type, message.text))
-        page.on("pageerror", lambda error: self._complaints.append(f"page error: {error}"))
-        page.on("request", lambda request: self._check(request.url))
+        self._complaints.listen(page, self.server.base_url)
         if log_in:
             page.goto(self.server.login_url)
             page.wait_for_selector(".bar")
@@ -104,37 +139,28 @@ class Site:
         return base + path[1:] if path.startswith("//") else f"{base}/me/{quote(self.project)}{path}"
 
     def close(self) -> None:
-        """Close the pages; none of them may have complained."""
+        """Close the pages."""
         for context in self._contexts:
             context.close()
-        unexpected = [text for text in self._complaints if not any(part in text for part in self.expected_errors)]
-        assert unexpected == []
-
-    def _hear(self, kind: str, text: str) -> None:
-        if kind in ("error", "warning"):
-            self._complaints.append(f"console {kind}: {text}")
-
-    def _check(self, url: str) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("data", "blob") and f"{parts.scheme}://{parts.netloc}" != self.server.base_url:
-            self._complaints.append(f"request to another origin: {url}")
 
 
 @pytest.fixture
-def site(browser: Browser, server: RunningServer, project: str, tmp_path: Path) -> Iterator[Site]:
-    site = Site(browser, server, project, tmp_path)
+def site(
+    browser: Browser, server: RunningServer, project: str, tmp_path: Path, complaints: Complaints
+) -> Iterator[Site]:
+    site = Site(browser, server, project, tmp_path, complaints)
     yield site
     site.close()
 
 
 @pytest.fixture
-def own_site(browser: Browser, project: str, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+def own_site(browser: Browser, project: str, tmp_path: Path, complaints: Complaints) -> Iterator[Callable[..., Any]]:
     """Sites on servers of their own, which a test may kill."""
 
     @contextmanager
     def start(port: int = 0) -> Iterator[Site]:
         with running_server(tmp_path / "own", port=port, config_dir=tmp_path / "own-config") as running:
-            yield Site(browser, running, project, tmp_path)
+            yield Site(browser, running, project, tmp_path, complaints)
 
     yield start
 

@@ -71,28 +71,27 @@ def test_the_curve_grows_while_rows_come_in(site: Any) -> None:
     run.finish()
 
 
-def test_the_demo_curves_grow_while_its_training_runs(browser: Any, tmp_path: Path) -> None:
+def test_the_demo_curves_grow_while_its_training_runs(browser: Any, complaints: Any, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "trialog", "demo", "--no-browser", "--epochs", "40", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as demo:
         assert demo.stdout is not None
         try:
             link = next(found[0] for line in demo.stdout if (found := re.search(r"http://\S+#login=\S+", line)))
             page = browser.new_page(viewport={"width": 1280, "height": 800})
-            complaints: list[str] = []
-            page.on("console", lambda message: complaints.append(message.text))
-            page.on("pageerror", lambda error: complaints.append(str(error)))
+            complaints.listen(page, link.partition("/#")[0])
             page.goto(link)
             page.get_by_role("link", name="digits").click()
             wait_for_points(page, "train/loss", 100)
             seen = [points(page, "train/loss")]
             for _ in range(3):
+                drawn = pixels(page, "train/loss")
                 wait_for_points(page, "train/loss", seen[-1] + 1)
                 seen.append(points(page, "train/loss"))
+                wait_for_other_pixels(page, "train/loss", drawn)
             assert seen == sorted(set(seen))
             assert chart(page, "train/loss").get_attribute("data-series") == "5"
             expect(page.locator("[data-testid=run-row][data-state=finished]")).to_have_count(5, timeout=60_000)
             page.close()
-            assert complaints == []
         finally:
             demo.terminate()
 
