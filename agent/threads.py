@@ -21,18 +21,19 @@ class DaemonThreads(Executor):
     """
     A small pool of daemon threads; with one worker, jobs run in order.
 
-    The first is started at once, the others as they are needed. While the interpreter ends, Python 3.12 starts
+    ``at_once`` are started at once, the others as they are needed. While the interpreter ends, Python 3.12 starts
     no threads any more: then the ones there are do all the jobs.
     """
 
-    def __init__(self, name: str, most: int) -> None:
+    def __init__(self, name: str, most: int, at_once: int = 1) -> None:
         self._name = name
         self._most = most
         self._jobs: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._unfinished = 0
-        self._started = 1
-        self._start(1)
+        self._started = at_once
+        for number in range(1, at_once + 1):
+            self._start(number)
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """Run ``fn(*args, **kwargs)`` on a worker and return its future."""
@@ -83,7 +84,8 @@ class AgentLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self._workers = DaemonThreads(name, 4)
+        # Two from the beginning: a name look-up that hangs never keeps the log waiting.
+        self._workers = DaemonThreads(name, 4, at_once=2)
 
     def run_in_executor(  # type: ignore[override]
         self, executor: Executor | None, func: Callable[..., T], *args: Any
