@@ -1,5 +1,5 @@
 """
-The experiment tracker that never harms the training and never loses a row.
+An experiment tracker: metrics, config and system statistics of training runs, logged without waiting.
 
 ::
 

@@ -37,6 +37,26 @@ def wait_for_points(page: Page, key: str, least: int) -> None:
     )
 
 
+def wait_for_fewer_points(page: Page, key: str, limit: int) -> None:
+    page.wait_for_function(
+        """([key, limit]) => [...document.querySelectorAll("[data-testid=chart]")]
+            .some((one) => one.dataset.key === key && 0 < one.dataset.points && one.dataset.points < limit)""",
+        arg=[key, limit],
+        timeout=20_000,
+    )
+
+
+def drag(page: Page, key: str, start: float, end: float) -> None:
+    """Drag the mouse over a chart, from and to a share of its width."""
+    box = chart(page, key).locator(".u-over").bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * start, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * end, middle, steps=4)
+    page.mouse.up()
+
+
 def pixels(page: Page, key: str) -> str:
     """What the canvas of a chart shows, as text to compare."""
     return str(chart(page, key).locator("canvas").evaluate("(canvas) => canvas.toDataURL()"))
@@ -105,7 +125,7 @@ def test_smoothing_changes_the_line_and_the_raw_value_stays_readable(site: Any) 
     wait_for_other_pixels(page, "train/loss", raw)
     assert "smooth=0.9" in page.url
     chart(page, "train/loss").locator(".u-over").hover()
-    expect(page.get_by_test_id("tooltip")).to_contain_text("raw")
+    expect(page.get_by_test_id("tooltip")).to_have_text(re.compile(r"noisy-?\d[\d.e-]*raw -?\d[\d.e-]*step \d+"))
     page.mouse.move(5, 5)
     page.get_by_test_id("smoothing").fill("0")
     expect(page.locator(".toolbar output")).to_have_text("off")
@@ -187,19 +207,9 @@ def test_a_drag_zooms_all_charts_and_a_double_click_resets(site: Any) -> None:
             run.log({"train/loss": math.sin(step / 10), "train/other": step})
     page = site.page()
     wait_for_points(page, "train/other", 200)
-    box = chart(page, "train/loss").locator(".u-over").bounding_box()
-    assert box is not None
-    middle = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + box["width"] * 0.25, middle)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.5, middle, steps=4)
-    page.mouse.up()
+    drag(page, "train/loss", 0.25, 0.5)
     for key in ("train/loss", "train/other"):
-        page.wait_for_function(
-            """(key) => [...document.querySelectorAll("[data-testid=chart]")]
-                .some((one) => one.dataset.key === key && Number(one.dataset.points) < 60)""",
-            arg=key,
-        )
+        wait_for_fewer_points(page, key, 60)
     low, high = map(float, re.findall(r"zoom=([\d.]+)%3A([\d.]+)", page.url)[0])
     assert 45 < low < 55
     assert 95 < high < 105
@@ -209,6 +219,44 @@ def test_a_drag_zooms_all_charts_and_a_double_click_resets(site: Any) -> None:
     chart(page, "train/loss").locator(".u-over").dblclick()
     wait_for_points(page, "train/other", 200)
     assert "zoom=" not in page.url
+    expect(page.get_by_test_id("reset-zoom")).to_have_count(0)
+    drag(page, "train/other", 0.6, 0.9)
+    wait_for_fewer_points(page, "train/loss", 100)
+    page.get_by_test_id("reset-zoom").click()
+    wait_for_points(page, "train/loss", 200)
+    assert "zoom=" not in page.url
+
+
+def test_a_reload_restores_what_was_chosen(site: Any) -> None:
+    site.log_run("low", NOISY)
+    site.log_run("high", [value + 1 for value in NOISY])
+    page = site.page()
+    wait_for_points(page, "train/loss", 240)
+    page.get_by_role("button", name="hide low").click()
+    page.get_by_test_id("smoothing").fill("0.8")
+    page.get_by_test_id("x-axis").select_option("relative")
+    page.get_by_test_id("log-y").click()
+    drag(page, "train/loss", 0.2, 0.7)
+    wait_for_fewer_points(page, "train/loss", 119)
+    page.mouse.move(5, 5)
+    chosen = page.url
+    shown = points(page, "train/loss")
+    page.reload()
+    wait_for_points(page, "train/loss", 1)
+    assert page.url == chosen
+    assert points(page, "train/loss") == shown
+    expect(page.get_by_role("button", name="show low")).to_be_visible()
+    expect(chart(page, "train/loss")).to_have_attribute("data-series", "1")
+    expect(page.locator(".toolbar output")).to_have_text("0.800")
+    expect(page.get_by_test_id("x-axis")).to_have_value("relative")
+    expect(page.get_by_test_id("log-y")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_test_id("reset-zoom")).to_be_visible()
+    page.get_by_test_id("tab-table").click()
+    page.reload()
+    expect(page.get_by_test_id("tab-table")).to_have_attribute("aria-current", "page")
+    expect(page.get_by_test_id("table-row")).to_have_count(2)
+    page.go_back()
+    expect(page.get_by_test_id("reset-zoom")).to_be_visible()
 
 
 def test_a_run_page_shows_config_summary_charts_and_machine(site: Any) -> None:
@@ -268,10 +316,19 @@ def test_names_that_look_like_markup_are_shown_as_text_and_run_nothing(site: Any
     page = site.page()
     expect(chart(page, "constructor")).to_have_attribute("data-points", "1")
     expect(chart(page, "__proto__")).to_have_attribute("data-points", "1")
+    expect(chart(page, "train/<b>").locator("h3")).to_have_text("train/<b>")
+    expect(page.locator(".chart h3", has_text="<img src=x")).to_have_attribute("title", HOSTILE)
+    assert run_names(page) == [HOSTILE] or "…" in run_names(page)[0]
+    chart(page, "constructor").locator(".u-over").hover()
+    expect(page.get_by_test_id("tooltip")).to_contain_text("<img src=x")
     page.get_by_test_id("tab-table").click()
-    expect(page.get_by_test_id("table-row")).to_have_count(1)
+    expect(page.get_by_test_id("table-row")).to_contain_text("<img src=x")
+    expect(page.locator("[data-column^='config:<img']")).to_contain_text("<img src=x")
     page.goto(site.address(f"/runs/{run.id}"))
-    expect(page.get_by_test_id("run-head")).to_contain_text("<img")
+    expect(page.get_by_test_id("run-head").locator("h1")).to_have_text(HOSTILE)
+    expect(page.get_by_test_id("card-config").locator("td")).to_contain_text([HOSTILE, HOSTILE, "__proto__", "1"])
+    expect(page.get_by_test_id("card-summary")).to_contain_text(HOSTILE)
+    expect(page.locator(".tag")).to_have_text(HOSTILE)
     assert page.evaluate("window.hacked") is None
     assert page.locator("img").count() == 0
 
@@ -291,12 +348,13 @@ def test_light_and_dark_follow_the_system_and_the_choice_is_kept(site: Any) -> N
     assert page.evaluate(background) == "rgb(255, 255, 255)"
 
 
-@pytest.mark.parametrize("where", ["//", "", "?tab=table", "/runs/{id}", "/runs/{id}?tab=charts"])
+@pytest.mark.parametrize("where", ["//", "//login", "", "?tab=table", "/runs/{id}", "/runs/{id}?tab=charts"])
 def test_a_phone_never_scrolls_sideways(site: Any, where: str) -> None:
     run_id = site.log_run("a-run-with-quite-a-long-name-for-a-phone", FALLING, config={"learning_rate": 0.001})
     page = site.page(where.format(id=run_id), size=(390, 844))
     page.wait_for_selector(
-        "[data-testid=projects], [data-testid=table-row], [data-testid=run-head], [data-testid=chart]"
+        "[data-testid=projects], [data-testid=api-key], [data-testid=table-row], [data-testid=run-head],"
+        " [data-testid=chart]"
     )
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
@@ -373,8 +431,12 @@ def test_a_dead_server_is_said_and_the_page_stays_readable(own_site: Callable[..
         wait_for_points(page, "train/loss", 60)
         expect(page.get_by_test_id("live")).to_have_text("live")
         site.server.kill()
-        expect(page.get_by_test_id("offline")).to_contain_text("server unreachable, retrying in")
+        expect(page.get_by_test_id("offline")).to_have_text(re.compile(r"^server unreachable, retrying in \d+ s$"))
         assert points(page, "train/loss") == 60
+        chart(page, "train/loss").locator(".u-over").hover()
+        expect(page.get_by_test_id("tooltip")).to_contain_text("kept")
+        page.get_by_test_id("tab-table").click()
+        expect(page.get_by_test_id("table-row")).to_have_count(1)
         with running_server(tmp_path / "own", port=site.server.port, config_dir=tmp_path / "own-config"):
             expect(page.get_by_test_id("live")).to_have_text("live", timeout=30_000)
             expect(page.get_by_test_id("offline")).to_have_count(0)
