@@ -67,6 +67,13 @@ def test_ticks_are_short_and_durations_have_two_units(call: Call) -> None:
     assert {seconds: call("format", "formatDuration", seconds) for seconds in durations} == durations
 
 
+def test_an_age_is_short_and_reads_well_in_a_sentence(call: Call) -> None:
+    ages = {0: "now", 59: "59s", 60: "1m", 7200: "2h", 90000: "1d"}
+    assert {seconds: call("format", "formatAge", 0, seconds) for seconds in ages} == ages
+    assert call("format", "formatAgo", 0, 2) == "just now"
+    assert call("format", "formatAgo", 0, 90) == "1m ago"
+
+
 def test_a_clock_shows_what_differs_between_ticks(call: Call) -> None:
     noon = datetime(2026, 3, 9, 12, 5, 7).timestamp()
     midnight = datetime(2026, 3, 10).timestamp()

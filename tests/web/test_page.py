@@ -374,6 +374,30 @@ def test_on_a_phone_the_run_list_is_a_drawer(site: Any) -> None:
     expect(page.get_by_test_id("run-list")).to_be_hidden()
 
 
+def test_on_a_phone_the_table_needs_no_drawer(site: Any) -> None:
+    site.log_run("small", FALLING)
+    page = site.page("?tab=table", size=(390, 844))
+    expect(page.get_by_test_id("table-row")).to_have_count(1)
+    expect(page.get_by_role("button", name="runs", exact=True)).to_have_count(0)
+    page.get_by_test_id("tab-charts").click()
+    expect(page.get_by_role("button", name="runs", exact=True)).to_be_visible()
+    expect(page.get_by_test_id("run-list")).to_be_hidden()
+
+
+def test_a_login_that_ends_is_asked_for_where_one_is(site: Any) -> None:
+    site.log_run("secret", FALLING)
+    site.expected_errors.extend(["ERR_FAILED", "401"])
+    page = site.page("//login")
+    page.route("**/events?*", lambda route: route.abort())
+    page.goto(site.address("?smooth=0.5"))
+    expect(page.get_by_test_id("offline")).to_be_visible()
+    page.context.clear_cookies()
+    page.get_by_test_id("api-key").fill(site.server.api_key)
+    page.get_by_test_id("log-in").click()
+    wait_for_points(page, "train/loss", 60)
+    assert page.url == site.address("?smooth=0.5")
+
+
 def test_login_takes_the_right_key_and_explains_a_wrong_one(site: Any) -> None:
     site.log_run("secret", FALLING)
     site.expected_errors.append("401")

@@ -59,6 +59,12 @@ export function formatAge(at, now = Date.now() / 1000) {
   return `${Math.floor(seconds / 86400)}d`;
 }
 
+/** The same in a sentence: 3m ago. @param {number} at @param {number} now */
+export function formatAgo(at, now = Date.now() / 1000) {
+  const age = formatAge(at, now);
+  return age === "now" ? "just now" : `${age} ago`;
+}
+
 /** A Unix time in the reader's own zone. */
 export const formatTime = (at) => new Date(at * 1000).toLocaleString();
 

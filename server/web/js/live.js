@@ -65,7 +65,8 @@ export function follow(entity, project, since, onTick) {
     if (closed) return;
     isLive.value = false;
     endedStreams = 0;
-    if (error.status === 401) location.assign("/login");
+    // Loaded anew, the page asks for a login and then shows the same place.
+    if (error.status === 401) location.reload();
     else countDown(Math.min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** failures++));
   }
 

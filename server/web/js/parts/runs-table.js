@@ -1,6 +1,6 @@
 /** The run list grown to the whole width: config and summary as columns. */
 import { classes, computed, html, useMemo } from "../dom.js";
-import { formatAge, formatDuration, formatTime, formatValue, shorten, stateWord } from "../format.js";
+import { formatAgo, formatDuration, formatTime, formatValue, shorten, stateWord } from "../format.js";
 import { param, runUrl, setParams } from "../router.js";
 import { parseSort, valueOf } from "../run-order.js";
 import { Swatch } from "./run-list.js";
@@ -84,7 +84,7 @@ function Row({ store, run, columns, place }) {
 function cellOf(run, column) {
   if (column.by === "name") return html`<td><a href=${runUrl(run)} title=${run.name}>${shorten(run.name)}</a></td>`;
   if (column.by === "state") return html`<td><span class=${`state ${run.state}`}>${stateWord(run.state)}</span></td>`;
-  if (column.by === "created") return html`<td class="number" title=${formatTime(run.created_at)}>${formatAge(run.created_at)} ago</td>`;
+  if (column.by === "created") return html`<td class="number" title=${formatTime(run.created_at)}>${formatAgo(run.created_at)}</td>`;
   if (column.by === "duration") return html`<td class="number">${formatDuration(run.duration_s)}</td>`;
   const text = formatValue(valueOf(run, column.by));
   return html`<td class=${column.number && "number"} title=${text}>${shorten(text)}</td>`;

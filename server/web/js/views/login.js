@@ -21,8 +21,8 @@ export function LoginView({ onDone, failed }) {
   return html`
     <main class="login">
       <h1>trialog</h1>
-      <p>Log in with an API key. Whoever started this server has one in
-        <code> ~/.config/trialog/credentials.json</code>; the link that the server printed works without.</p>
+      <p>Log in with an API key. Whoever started this server has one in${" "}
+        <code>~/.config/trialog/credentials.json</code>; the link that the server printed works without.</p>
       <form onSubmit=${submit}>
         <label for="api-key">API key</label>
         <input id="api-key" type="password" autocomplete="off" placeholder="tl_…" value=${key} data-testid="api-key"

@@ -18,7 +18,7 @@ export function ProjectView({ store, account }) {
     value=${param("q") ?? ""} onInput=${(event) => setParams({ q: event.target.value })} />`;
   return html`
     <div class="page">
-      <${TopBar} place=${place} search=${search} account=${account} drawer=${true} />
+      <${TopBar} place=${place} search=${search} account=${account} drawer=${tab === "charts"} />
       <nav class="tabs" aria-label="views">
         ${PROJECT_TABS.map((name) => html`
           <a href="#" key=${name} data-testid=${`tab-${name}`} aria-current=${tab === name ? "page" : null}

@@ -1,7 +1,7 @@
 /** All projects that one may see. */
 import { html, useEffect, useState } from "../dom.js";
 import { get } from "../api.js";
-import { formatAge, formatTime } from "../format.js";
+import { formatAgo, formatTime } from "../format.js";
 import { projectUrl } from "../router.js";
 import { Snippet, exampleCode } from "../parts/snippet.js";
 import { TopBar } from "../parts/top-bar.js";
@@ -40,7 +40,7 @@ function Table({ projects }) {
               <td><span class="soft">${one.entity} / </span><a href=${projectUrl(one.entity, one.project)}>${one.project}</a></td>
               <td class="number">${one.runs}</td>
               <td class="number">${one.running || ""}</td>
-              <td class="number soft" title=${formatTime(one.updated_at)}>${formatAge(one.updated_at)} ago</td>
+              <td class="number soft" title=${formatTime(one.updated_at)}>${formatAgo(one.updated_at)}</td>
             </tr>`)}
         </tbody>
       </table>

@@ -1,7 +1,7 @@
 /** One run: what it is, its curves, and its machine. */
 import { computed, html, runColor, useEffect, useMemo, useState } from "../dom.js";
 import { get, pathOf } from "../api.js";
-import { formatAge, formatBytes, formatDuration, formatTime, formatValue, stateWord } from "../format.js";
+import { formatAgo, formatBytes, formatDuration, formatTime, formatValue, stateWord } from "../format.js";
 import { colorOf } from "../palette.js";
 import { param, setParams } from "../router.js";
 import { SYSTEM, sectionsOf } from "../sections.js";
@@ -68,7 +68,7 @@ function Head({ run }) {
       <h1><span class="dot" ref=${runColor(colorOf(run))}></span>${run.name}</h1>
       <span class=${`state ${run.state}`} data-testid="run-state">${stateWord(run.state)}${why}</span>
       <span class="soft">${formatDuration(run.duration_s)}</span>
-      <span class="soft" title=${formatTime(run.created_at)}>started ${formatAge(run.created_at)} ago</span>
+      <span class="soft" title=${formatTime(run.created_at)}>started ${formatAgo(run.created_at)}</span>
       ${run.host && html`<span class="soft">on ${run.host}</span>`}
       <span class="soft mono">${run.id}</span>
       ${run.tags.map((tag) => html`<span class="tag" key=${tag}>${tag}</span>`)}
