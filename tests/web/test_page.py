@@ -62,6 +62,30 @@ def pixels(page: Page, key: str) -> str:
     return str(chart(page, key).locator("canvas").evaluate("(canvas) => canvas.toDataURL()"))
 
 
+def ink(page: Page, key: str) -> int:
+    """How many pixels of a chart have the whole colour of the only run."""
+    return int(
+        chart(page, key)
+        .locator("canvas")
+        .evaluate(
+            """(canvas) => {
+                const row = document.querySelector("[data-testid=run-row]");
+                const color = getComputedStyle(row).getPropertyValue("--run-color").trim();
+                const wanted = [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
+                const copy = new OffscreenCanvas(canvas.width, canvas.height);
+                const context = copy.getContext("2d", { willReadFrequently: true });
+                context.drawImage(canvas, 0, 0);
+                const { data } = context.getImageData(0, 0, copy.width, copy.height);
+                let found = 0;
+                for (let i = 0; i < data.length; i += 4) {
+                    if (data[i + 3] > 200 && wanted.every((value, n) => Math.abs(data[i + n] - value) < 12)) found += 1;
+                }
+                return found;
+            }"""
+        )
+    )
+
+
 def wait_for_other_pixels(page: Page, key: str, before: str) -> None:
     page.wait_for_function(
         """([key, before]) => [...document.querySelectorAll("[data-testid=chart]")]
@@ -92,7 +116,7 @@ def test_the_curve_grows_while_rows_come_in(site: Any) -> None:
 
 
 def test_the_demo_curves_grow_while_its_training_runs(browser: Any, complaints: Any, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "trialog", "demo", "--no-browser", "--epochs", "40", "--port", "0"]
+    command = [sys.executable, "-m", "trialog", "demo", "--no-browser", "--epochs", "20", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as demo:
         assert demo.stdout is not None
         try:
@@ -120,9 +144,10 @@ def test_smoothing_changes_the_line_and_the_raw_value_stays_readable(site: Any) 
     site.log_run("noisy", NOISY)
     page = site.page()
     wait_for_points(page, "train/loss", 120)
-    raw = pixels(page, "train/loss")
+    raw, raw_ink = pixels(page, "train/loss"), ink(page, "train/loss")
     page.get_by_test_id("smoothing").fill("0.9")
     wait_for_other_pixels(page, "train/loss", raw)
+    assert 0 < ink(page, "train/loss") < raw_ink / 2  # a smooth line is shorter; the raw one under it is faint
     assert "smooth=0.9" in page.url
     chart(page, "train/loss").locator(".u-over").hover()
     expect(page.get_by_test_id("tooltip")).to_have_text(re.compile(r"noisy-?\d[\d.e-]*raw -?\d[\d.e-]*step \d+"))
@@ -293,7 +318,11 @@ def test_states_change_and_new_runs_appear_without_a_reload(site: Any) -> None:
     page = site.page()
     row = page.locator(f"[data-run-id='{first.id}']")
     expect(row).to_have_attribute("data-state", "running", timeout=10_000)
+    page.get_by_role("link", name="first").click()
+    expect(page.get_by_test_id("run-state")).to_have_text("running")
     first.finish()
+    expect(page.get_by_test_id("run-state")).to_have_text("finished", timeout=10_000)
+    page.go_back()
     expect(row).to_have_attribute("data-state", "finished", timeout=10_000)
     site.log_run("second", FALLING)
     expect(page.get_by_test_id("run-row")).to_have_count(2, timeout=10_000)
