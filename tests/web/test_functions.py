@@ -91,6 +91,14 @@ def test_ticks_of_a_logarithmic_axis_are_few_and_readable(call: Call) -> None:
     assert len(call("axis", "logTicks", 1e-12, 1e9)) <= 5
 
 
+def test_a_logarithmic_axis_leaves_a_margin_at_both_ends(call: Call) -> None:
+    low, high = call("plot", "widenLog", 0.01, 1)
+    assert 0.005 < low < 0.01
+    assert 1 < high < 2
+    assert low * high == pytest.approx(0.01)
+    assert call("plot", "widenLog", 8, 8) == [4, 16]
+
+
 def append(call: Call, points: Any, *, most: int = 100, **changed: Any) -> Any:
     return call("chart-data", "appendPoints", [{**SERIES, **changed}], "loss", points, ["a", "b"], most)
 

@@ -23,6 +23,8 @@ export function listenToKeys(currentStore) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape") return closeTop(event);
+    // What lies under the sheet is not meant.
+    if (sheetOpen.value) return;
     const { tagName, type } = event.target;
     if ((tagName === "INPUT" && type !== "range" && type !== "checkbox") || tagName === "SELECT" || tagName === "TEXTAREA") return;
     if (act(event.key, currentStore(), event)) event.preventDefault();

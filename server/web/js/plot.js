@@ -6,6 +6,8 @@ import { formatTick } from "./format.js";
 import { token } from "./theme.js";
 
 const Y_AXIS_WIDTH = 46;
+/** What is left free above and below the curves, of their height. */
+const MARGIN = 0.06;
 const EMPTY = [[0, 1], [null, null]];
 
 export class Plot {
@@ -54,8 +56,7 @@ export class Plot {
   #fit() {
     const [x0, x1, y0, y1] = extentOf(this.lines.map((line) => line.series), this.range, this.options.logY);
     this.x = this.range ?? widen(x0 ?? 0, x1 ?? 1, 0);
-    this.y = this.yZoom ?? (this.options.logY ? [y0 ?? 1, y1 ?? 10] : widen(y0 ?? 0, y1 ?? 1, 0.06));
-    if (this.options.logY && this.y[0] === this.y[1]) this.y = [this.y[0] / 2, this.y[1] * 2];
+    this.y = this.yZoom ?? (this.options.logY ? widenLog(y0 ?? 1, y1 ?? 10) : widen(y0 ?? 0, y1 ?? 1, MARGIN));
     this.uplot.setData([this.x, [null, null]]);
   }
 
@@ -143,6 +144,12 @@ function placer([low, high], [from, to], log = false) {
   }
   const scale = (to - from) / (high - low);
   return (value) => from + (value - low) * scale;
+}
+
+/** The same on a logarithmic axis, in decades. */
+export function widenLog(low, high) {
+  if (low === high) return [low / 2, high * 2];
+  return widen(Math.log10(low), Math.log10(high), MARGIN).map((power) => 10 ** power);
 }
 
 function widen(low, high, share) {
