@@ -62,28 +62,30 @@ def pixels(page: Page, key: str) -> str:
     return str(chart(page, key).locator("canvas").evaluate("(canvas) => canvas.toDataURL()"))
 
 
-def ink(page: Page, key: str) -> int:
-    """How many pixels of a chart have the whole colour of the only run."""
-    return int(
-        chart(page, key)
-        .locator("canvas")
-        .evaluate(
-            """(canvas) => {
-                const row = document.querySelector("[data-testid=run-row]");
-                const color = getComputedStyle(row).getPropertyValue("--run-color").trim();
-                const wanted = [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
-                const copy = new OffscreenCanvas(canvas.width, canvas.height);
-                const context = copy.getContext("2d", { willReadFrequently: true });
-                context.drawImage(canvas, 0, 0);
-                const { data } = context.getImageData(0, 0, copy.width, copy.height);
-                let found = 0;
-                for (let i = 0; i < data.length; i += 4) {
-                    if (data[i + 3] > 200 && wanted.every((value, n) => Math.abs(data[i + n] - value) < 12)) found += 1;
-                }
-                return found;
-            }"""
-        )
+def ink(page: Page, key: str, run: str) -> list[float]:
+    """The heights at which a chart has the whole colour of a run, one for each pixel; 0 is its top, 1 its bottom."""
+    row = page.locator(f"[data-testid=run-row][data-run-id='{run}']")
+    color = row.evaluate("(row) => getComputedStyle(row).getPropertyValue('--run-color').trim()")
+    found = chart(page, key).evaluate(
+        """(chart, color) => {
+            const canvas = chart.querySelector("canvas");
+            const [outer, inner] = [canvas, chart.querySelector(".u-over")].map((one) => one.getBoundingClientRect());
+            const copy = new OffscreenCanvas(canvas.width, canvas.height);
+            const context = copy.getContext("2d", { willReadFrequently: true });
+            context.drawImage(canvas, 0, 0);
+            const { data } = context.getImageData(0, 0, copy.width, copy.height);
+            const wanted = [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
+            const heights = [];
+            for (let i = 0; i < data.length; i += 4) {
+                if (data[i + 3] < 200 || wanted.some((value, n) => Math.abs(data[i + n] - value) > 12)) continue;
+                const y = Math.floor(i / 4 / copy.width) * outer.height / canvas.height;
+                heights.push((y - inner.top + outer.top) / inner.height);
+            }
+            return heights;
+        }""",
+        color,
     )
+    return list(found)
 
 
 def wait_for_other_pixels(page: Page, key: str, before: str) -> None:
@@ -141,13 +143,15 @@ def test_the_demo_curves_grow_while_its_training_runs(browser: Any, complaints: 
 
 
 def test_smoothing_changes_the_line_and_the_raw_value_stays_readable(site: Any) -> None:
-    site.log_run("noisy", NOISY)
+    run = site.log_run("noisy", NOISY)
     page = site.page()
     wait_for_points(page, "train/loss", 120)
-    raw, raw_ink = pixels(page, "train/loss"), ink(page, "train/loss")
+    raw, raw_ink = pixels(page, "train/loss"), len(ink(page, "train/loss", run))
     page.get_by_test_id("smoothing").fill("0.9")
     wait_for_other_pixels(page, "train/loss", raw)
-    assert 0 < ink(page, "train/loss") < raw_ink / 2  # a smooth line is shorter; the raw one under it is faint
+    assert (
+        0 < len(ink(page, "train/loss", run)) < raw_ink / 2
+    )  # a smooth line is shorter; the raw one under it is faint
     assert "smooth=0.9" in page.url
     chart(page, "train/loss").locator(".u-over").hover()
     expect(page.get_by_test_id("tooltip")).to_have_text(re.compile(r"noisy-?\d[\d.e-]*raw -?\d[\d.e-]*step \d+"))
@@ -332,14 +336,18 @@ def test_states_change_and_new_runs_appear_without_a_reload(site: Any) -> None:
     expect(chart(page, "train/loss")).to_have_attribute("data-series", "2", timeout=10_000)
 
 
-def test_nan_and_infinity_are_shown_and_break_nothing(site: Any) -> None:
-    site.log_run("strange", [1.0, math.nan, 0.5, math.inf, 0.25, -math.inf, 0.1])
-    site.log_run("plain", [1.0, 0.7, 0.5, 0.3, 0.25, 0.2, 0.1])
+def test_nan_and_infinity_are_marked_and_break_no_line(site: Any, wait_until: Callable[..., Any]) -> None:
+    strange = site.log_run("strange", [5.0, math.nan, 5.0, math.inf, 5.0, -math.inf, 5.0])
+    site.log_run("low", [4.0] * 7)
     page = site.page()
     expect(chart(page, "train/loss")).to_have_attribute("data-points", "14")
-    both = pixels(page, "train/loss")
-    page.get_by_role("button", name="hide plain").click()
-    wait_for_other_pixels(page, "train/loss", both)
+    heights = wait_until(lambda: ink(page, "train/loss", strange))
+    assert min(heights) < 0.04  # infinity, at the edge it left by
+    assert max(heights) > 0.96  # minus infinity and NaN, on the axis
+    assert not [height for height in heights if 0.15 < height < 0.85]  # the line stays at five
+    whole = pixels(page, "train/loss")
+    page.get_by_role("button", name="hide low").click()
+    wait_for_other_pixels(page, "train/loss", whole)
 
 
 def test_names_that_look_like_markup_are_shown_as_text_and_run_nothing(site: Any) -> None:
