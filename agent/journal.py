@@ -86,7 +86,7 @@ class Journal:
                 await self._apply_guarded(call)
                 self._unapplied -= 1
             await self._flush()
-            await self._sync_if_due()
+            self._start_sync_if_due()
             if len(calls) < MAX_CALLS and self.exit_code is None:
                 await self._wait(armed=quiet > BUSY_ROUNDS)
         await self._close()
@@ -235,11 +235,10 @@ class Journal:
                     self._diagnostics.say("the log can be written again; nothing was lost")
                 return
 
-    async def _sync_if_due(self) -> None:
-        try:
-            await self._writer.sync_if_due()
-        except OSError as error:
-            self._diagnostics.say_once("sync", f"the disk refused to sync the log: {error}")
+    def _start_sync_if_due(self) -> None:
+        self._writer.start_sync_if_due()
+        if self._writer.sync_error is not None:
+            self._diagnostics.say_once("sync", f"the disk refused to sync the log: {self._writer.sync_error}")
 
     async def _close(self) -> None:
         try:

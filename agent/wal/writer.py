@@ -30,7 +30,8 @@ class SegmentWriter:
     One writer of one run: numbers records, makes frames, rotates segments.
 
     ``written`` is the number of the last record that is in the file (it survives a kill of the process);
-    ``synced`` that of the last one that survives power loss.
+    ``synced`` that of the last one that survives power loss. ``sync_error`` is what the device last answered to
+    a sync in the background, None when that went well.
     """
 
     def __init__(self, directory: Path, run_id: str, writer: int) -> None:
@@ -45,6 +46,8 @@ class SegmentWriter:
         self._size = 0
         self._file: Any = None
         self._pack: Pack = make_packer()
+        self.sync_error: OSError | None = None
+        self._syncing: asyncio.Task[None] | None = None
         self._last_sync_s = time.monotonic()
 
     async def open(self) -> None:
@@ -83,26 +86,41 @@ class SegmentWriter:
         await self._write(pack_frame(self._salt, frame_type, self.written + 1, count, payload))
         self.written += count
 
-    async def sync_if_due(self) -> None:
-        """Sync to the device when the last time is a second ago."""
-        due = time.monotonic() - self._last_sync_s >= SYNC_INTERVAL_S
-        if due and self.synced < self.written:
-            await self.sync()
+    def start_sync_if_due(self) -> None:
+        """
+        Begin to sync to the device when the last time is a second ago and no sync is under way.
 
-    async def sync(self) -> None:
-        """Bring everything written to the device."""
+        Nothing waits for it but :meth:`close`: a slow device never keeps rows out of the file.
+        """
+        due = time.monotonic() - self._last_sync_s >= SYNC_INTERVAL_S
+        if due and self.synced < self.written and self._syncing is None:
+            self._syncing = asyncio.create_task(self._sync_in_background())
+
+    async def _sync_in_background(self) -> None:
+        try:
+            await self._sync()
+        except OSError as error:
+            self.sync_error = error
+        else:
+            self.sync_error = None
+        finally:
+            self._syncing = None
+
+    async def _sync(self) -> None:
+        self._last_sync_s = time.monotonic()
         upto = self.written
         await self._sync_file()
         self.synced = upto
-        self._last_sync_s = time.monotonic()
 
     async def close(self) -> None:
         """Seal the segment (a SEAL frame tells a clean end from a cut one), sync and close it."""
         if self._file is None:
             return
+        if self._syncing is not None:
+            await asyncio.wait({self._syncing})
         seal = self._pack({"last_seq": self.written})
         await self._write(pack_frame(self._salt, FrameType.SEAL, self.written + 1, 0, seal))
-        await self.sync()
+        await self._sync()
         await self._file.close()
         self._file = None
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -281,3 +282,29 @@ print("trained")
     assert "logging stopped" in done.stderr
     assert "10 calls did not reach the disk in time and are lost" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_rows_reach_the_file_while_the_device_takes_its_time_to_sync(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_until: Callable[..., Any]
+) -> None:
+    syncing, released = threading.Event(), threading.Event()
+    run = trialog.init(project="x", settings={"disable_stats": True, "silent": True})
+
+    def sync(descriptor: int) -> None:
+        syncing.set()
+        released.wait(30)
+
+    monkeypatch.setattr(os, "fdatasync", sync, raising=False)
+    try:
+        run.log({"loss": 0})
+        assert syncing.wait(20)
+        run.log({"loss": 1})
+
+        def rows() -> int:
+            return len(list(trialog.Api(path=".").run(run.id).scan_history()))
+
+        wait_until(lambda: rows() == 2)
+        assert not released.is_set()
+    finally:
+        released.set()
+    run.finish()
