@@ -7,15 +7,33 @@ import { Snippet, exampleCode } from "../parts/snippet.js";
 import { TopBar } from "../parts/top-bar.js";
 
 const REFRESH_MS = 5000;
+/** Who looks at an empty page waits for the first run. */
+const REFRESH_EMPTY_MS = 1000;
 
 export function ProjectsView({ account }) {
   const [projects, setProjects] = useState(null);
   const [wrong, setWrong] = useState(null);
   useEffect(() => {
-    const load = () => get("projects").then((data) => (setProjects(data.projects), setWrong(null)), (error) => setWrong(error.message));
+    let timer = null;
+    let closed = false;
+    const load = async () => {
+      let wait = REFRESH_MS;
+      try {
+        const data = await get("projects");
+        setProjects(data.projects);
+        setWrong(null);
+        if (!data.projects.length) wait = REFRESH_EMPTY_MS;
+      } catch (error) {
+        setWrong(error.message);
+      }
+      if (!closed) timer = setTimeout(look, wait);
+    };
+    const look = () => (document.hidden ? (timer = setTimeout(look, REFRESH_EMPTY_MS)) : load());
     load();
-    const timer = setInterval(() => !document.hidden && load(), REFRESH_MS);
-    return () => clearInterval(timer);
+    return () => {
+      closed = true;
+      clearTimeout(timer);
+    };
   }, []);
   return html`
     <div class="page">
