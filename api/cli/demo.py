@@ -46,6 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     demo = Demo(arguments)
     data_dir = arguments.dir / "server"
     serve(ServerSettings(data_dir, "127.0.0.1", choose_port(arguments.port)), on_start=demo.start)
+    demo.stop()
     return demo.exit_code
 
 
@@ -54,6 +55,8 @@ class Demo:
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.exit_code = 0
+        self._training: subprocess.Popen[bytes] | None = None
+        self._stopping = False
         self._arguments = arguments
 
     def start(self, address: ServerAddress) -> None:
@@ -68,16 +71,26 @@ class Demo:
             "TRIALOG_DIR": str(folder),
             "TRIALOG_SILENT": "true",
         }
-        training = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
+        # In a session of its own it is this command that ends it, not the terminal's Ctrl-C.
+        training = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
+        self._training = training
         print(f"trialog demo: training {PROJECT} in process {training.pid}, runs in {folder / 'trialog-runs'}")
         show_page(address, open_browser=not (self._arguments.no_browser or self._arguments.once))
         threading.Thread(target=self._watch, args=(training, address), daemon=True).start()
+
+    def stop(self) -> None:
+        """End a training that still runs when the server has ended; what it logged is on disk."""
+        self._stopping = True
+        if self._training is not None and self._training.poll() is None:
+            self._training.terminate()
+            self._training.wait()
 
     def _watch(self, training: subprocess.Popen[bytes], address: ServerAddress) -> None:
         """Report when the training ends; with --once, end this process through its ordinary SIGTERM."""
         try:
             code = training.wait()
-            self._report(code, address)
+            if not self._stopping:
+                self._report(code, address)
         finally:
             if self._arguments.once:
                 os.kill(os.getpid(), signal.SIGTERM)

@@ -92,3 +92,17 @@ def _wait_for_rows(folder: Path) -> None:
     """Wait until the runs have some hundred rows each on disk."""
     while sum(path.stat().st_size for path in folder.glob("run-*/*.tlog")) < 50_000:
         time.sleep(0.01)
+
+
+def test_ctrl_c_ends_the_training_too_without_a_traceback(tmp_path: Path) -> None:
+    command = [*COMMAND, "--epochs", "2000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
+        with ended_by_ctrl_c(demo):
+            _, training = _read_start(demo)
+            _wait_for_rows(tmp_path / "trialog-demo" / "trialog-runs")
+        said, errors = demo.communicate(timeout=20)
+
+    assert "Traceback" not in errors
+    assert "killed" not in said
+    with pytest.raises(ProcessLookupError):
+        os.kill(training, 0)
