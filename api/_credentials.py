@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from trialog._errors import SettingsError
+from trialog._errors import SettingsError, UsageError
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,21 @@ def read_credential(base_url: str) -> Credential | None:
         SettingsError: other accounts could read the file, so its keys are not used.
     """
     return _decode(_read().get("servers", {}).get(base_url))
+
+
+def find_key(base_url: str, given: str | None) -> str:
+    """
+    Return the key for a server: the one given, else the stored one.
+
+    Raises:
+        UsageError: there is neither; the message has the command that stores one.
+        SettingsError: the file of keys cannot be used.
+    """
+    stored = None if given else read_credential(base_url)
+    key = given or (stored.api_key if stored is not None else None)
+    if key is None:
+        raise UsageError(f"no API key for {base_url}; run `trialog login {base_url}`")
+    return key
 
 
 def read_credentials_of(instance: str) -> dict[str, Credential]:

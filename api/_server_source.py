@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from trialog._credentials import read_credential
+from trialog._credentials import find_key
 from trialog._errors import CommError, ServerRefusedError, UsageError
 from trialog._reader import ReadRows, StoredRun
 from trialog._settings import resolve
@@ -33,11 +33,7 @@ def open_server(base_url: str | None, api_key: str | None) -> ServerSource:
             "no server is known: give Api(base_url=...), set TRIALOG_BASE_URL or run `trialog login ADDRESS`; "
             "runs on disk are read with Api(path='trialog-runs')"
         )
-    stored = None if settings.api_key else read_credential(settings.base_url)
-    key = settings.api_key or (stored.api_key if stored else None)
-    if key is None:
-        raise UsageError(f"no API key for {settings.base_url}; run `trialog login {settings.base_url}`")
-    return ServerSource(settings.base_url, key)
+    return ServerSource(settings.base_url, find_key(settings.base_url, settings.api_key))
 
 
 def check_key(base_url: str, api_key: str) -> tuple[str, str]:

@@ -19,7 +19,6 @@ LEAVES = {
         "_frames",
         "_records",
         "_settings",
-        "_types",
         "_values",
         "_version",
     )

@@ -38,7 +38,6 @@ class SegmentWriter:
         self.writer = writer
         self.written = 0
         self.synced = 0
-        self.bytes_written = 0
         self._directory = directory
         self._run_hash = run_hash(run_id)
         self._segment = 0
@@ -135,7 +134,6 @@ class SegmentWriter:
                 await self._file.seek(start)
             raise
         self._size += len(data)
-        self.bytes_written += len(data)
 
     async def _sync_file(self) -> None:
         await asyncio.get_running_loop().run_in_executor(None, _sync_descriptor, self._file.fileno())

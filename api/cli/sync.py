@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trialog._credentials import read_credential
+from trialog._credentials import find_key
 from trialog._errors import UsageError
 from trialog._settings import resolve
 
@@ -63,11 +63,7 @@ def _make_finder(server: str | None, entity: str | None) -> Callable[[dict[str, 
         base_url = settings.base_url or identity.get("base_url")
         if not base_url:
             raise UsageError("no server is known: give --server URL, set TRIALOG_BASE_URL or run `trialog login URL`")
-        stored = None if settings.api_key else read_credential(base_url)
-        key = settings.api_key or (stored.api_key if stored else None)
-        if key is None:
-            raise UsageError(f"no API key for {base_url}; run `trialog login {base_url}`")
-        return Destination(base_url, key, entity)
+        return Destination(base_url, find_key(base_url, settings.api_key), entity)
 
     return find
 
